@@ -1,0 +1,301 @@
+"""Rectangles and boxes as numbers: draw a patch, fit a donor, see what stays visible.
+
+Order everywhere: x before y, boxes xyxy in pixels, rectangles half-open integers, shapes
+`(height, width)`. Drawing (`rng` to `PatchDraw`) and computing (`PatchDraw` to `Rect`) are
+separate, so that a test can feed the second part.
+"""
+
+from __future__ import annotations
+
+from math import exp, floor, log, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "PatchDraw",
+    "Rect",
+    "clip_bboxes",
+    "covered_area",
+    "draw_patch",
+    "fit_source",
+    "map_bboxes",
+    "place_inside",
+    "place_paper",
+    "place_whole",
+    "snap",
+    "visible_extent",
+    "visible_fraction",
+]
+
+# The host carries boxes as float32 shares of the image; on images of up to 8,192 pixels the
+# round trip moves an integer edge by less than this.
+SNAP = 2.0**-10
+
+
+class Rect(NamedTuple):
+    """A half-open integer rectangle in pixels: columns x_min..x_max-1, rows y_min..y_max-1."""
+
+    x_min: int
+    y_min: int
+    x_max: int
+    y_max: int
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.x_max - self.x_min
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.y_max - self.y_min
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.width * self.height
+
+    @property
+    def rows_cols(self) -> tuple[slice, slice]:
+        """The index that cuts this rectangle out of an (H, W, ...) array."""
+        return slice(self.y_min, self.y_max), slice(self.x_min, self.x_max)
+
+
+class PatchDraw(NamedTuple):
+    """The random numbers of one patch, before any image is known; all in [0, 1)."""
+
+    beta: float
+    ratio: float
+    x: float
+    y: float
+    source_x: float
+    source_y: float
+
+
+def draw_patch(rng: np.random.Generator, alpha: float) -> PatchDraw:
+    """Draw the numbers of one patch: Beta(alpha, alpha) for its size, the rest uniform."""
+    return PatchDraw(rng.beta(alpha, alpha), *rng.random(5).tolist())
+
+
+def place_inside(
+    draw: PatchDraw,
+    shape: tuple[int, int],
+    area_range: tuple[float, float],
+    ratio_range: tuple[float, float],
+) -> Rect | None:
+    """Return the patch of a draw, uniform over all positions that hold it whole.
+
+    Args:
+        draw: Random numbers.
+        shape: (height, width) of the primary, pixels.
+        area_range: Least and greatest share of the image; the share is lo + (hi - lo) * beta.
+        ratio_range: Least and greatest (w / W) / (h / H), log-uniform, narrowed to what fits
+            the share.
+
+    Returns:
+        The patch, or None where its sides round to no pixel.
+    """
+    share = area_range[0] + (area_range[1] - area_range[0]) * draw.beta
+    if share <= 0.0:
+        return None
+    low, high = max(ratio_range[0], share), min(ratio_range[1], 1.0 / share)
+    ratio = exp(log(low) + (log(high) - log(low)) * draw.ratio)
+    return _settle(draw, shape, sqrt(share * ratio), sqrt(share / ratio))
+
+
+def place_whole(
+    draw: PatchDraw,
+    shape: tuple[int, int],
+    area_range: tuple[float, float],
+    donor_shape: tuple[int, int],
+) -> Rect | None:
+    """Return the patch that a whole donor becomes, in the donor's own aspect (ResizeMix).
+
+    See `place_inside`. A donor too long for its share is made smaller until it fits.
+    """
+    share = area_range[0] + (area_range[1] - area_range[0]) * draw.beta
+    ratio = donor_shape[1] * shape[0] / (donor_shape[0] * shape[1])
+    shrink = max(1.0, sqrt(share * ratio), sqrt(share / ratio))
+    return _settle(draw, shape, sqrt(share * ratio) / shrink, sqrt(share / ratio) / shrink)
+
+
+def _settle(draw: PatchDraw, shape: tuple[int, int], w: float, h: float) -> Rect | None:
+    """Round relative sides to pixels and put them at the drawn place."""
+    width = min(floor(w * shape[1] + 0.5), shape[1])
+    height = min(floor(h * shape[0] + 0.5), shape[0])
+    if width < 1 or height < 1:
+        return None
+    x = floor(draw.x * (shape[1] - width + 1))
+    y = floor(draw.y * (shape[0] - height + 1))
+    return Rect(x, y, x + width, y + height)
+
+
+def place_paper(draw: PatchDraw, shape: tuple[int, int]) -> Rect | None:
+    """Return the patch of the reference procedure: lam = beta, centre uniform, clipped.
+
+    Yun et al., CutMix (2019), arXiv:1905.04899, and its code: sides `int(side * sqrt(1 - lam))`,
+    integer centre, `centre -+ side // 2`, clipped to the image. Sides are even, and the patch
+    of a border centre is smaller than drawn: both are kept, to the letter.
+    """
+    ratio = sqrt(1.0 - draw.beta)
+    x, y = floor(draw.x * shape[1]), floor(draw.y * shape[0])
+    half_w, half_h = int(shape[1] * ratio) // 2, int(shape[0] * ratio) // 2
+    patch = Rect(
+        max(x - half_w, 0), max(y - half_h, 0), min(x + half_w, shape[1]), min(y + half_h, shape[0])
+    )
+    return patch if patch.width > 0 and patch.height > 0 else None
+
+
+def fit_source(
+    fit: str, draw: PatchDraw, patch: Rect, shape: tuple[int, int], donor_shape: tuple[int, int]
+) -> Rect:
+    """Return the rectangle of the donor that fills the patch, rounded to whole donor pixels.
+
+    Args:
+        fit: "cover", "stretch", "crop", "whole" or "error" (then both shapes are equal).
+        draw: Random numbers; "crop" takes its place from them.
+        patch: Half-open rectangle in primary pixels.
+        shape: (height, width) of the primary.
+        donor_shape: (height, width) of the donor.
+
+    Returns:
+        Half-open rectangle in donor pixels, at least one pixel, inside the donor. Edges are
+        floor(x + 0.5) of the exact rational, computed with integers.
+    """
+    (height, width), (d_height, d_width) = shape, donor_shape
+    if fit == "whole":
+        return Rect(0, 0, d_width, d_height)
+    if fit == "crop":
+        return _crop_source(draw, patch, donor_shape)
+    if shape == donor_shape or fit == "error":
+        return patch
+    if fit == "stretch":
+        span_x, span_y = d_width, d_height
+        scale_x, scale_y = width, height
+    elif width * d_height >= height * d_width:  # cover: the donor's width fills the primary's
+        span_x, span_y, scale_x, scale_y = d_width, d_width, width, width
+    else:
+        span_x, span_y, scale_x, scale_y = d_height, d_height, height, height
+    x_min, x_max = _fit_axis(patch.x_min, patch.x_max, width, d_width, span_x, scale_x)
+    y_min, y_max = _fit_axis(patch.y_min, patch.y_max, height, d_height, span_y, scale_y)
+    return Rect(x_min, y_min, x_max, y_max)
+
+
+def _fit_axis(low: int, high: int, side: int, d_side: int, num: int, den: int) -> tuple[int, int]:
+    """Map an interval by x * num / den, centred, and round it to donor pixels."""
+
+    def edge(x: int) -> int:
+        return (d_side * den - side * num + 2 * x * num + den) // (2 * den)
+
+    low, high = edge(low), edge(high)
+    low = min(max(low, 0), d_side - 1)
+    return low, min(max(high, low + 1), d_side)
+
+
+def _crop_source(draw: PatchDraw, patch: Rect, donor_shape: tuple[int, int]) -> Rect:
+    """Return a random window of the patch's size, smaller where the donor must be enlarged."""
+    d_height, d_width = donor_shape
+    width, height = patch.width, patch.height
+    if width > d_width or height > d_height:  # scaled up just enough, aspect kept
+        if width * d_height >= height * d_width:
+            width, height = d_width, (2 * height * d_width + width) // (2 * width)
+        else:
+            width, height = (2 * width * d_height + height) // (2 * height), d_height
+        width, height = min(max(width, 1), d_width), min(max(height, 1), d_height)
+    x = floor(draw.source_x * (d_width - width + 1))
+    y = floor(draw.source_y * (d_height - height + 1))
+    return Rect(x, y, x + width, y + height)
+
+
+def snap(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return boxes whose coordinates within 2**-10 of an integer lie on it."""
+    whole = np.rint(bboxes)
+    return np.where(np.abs(bboxes - whole) < SNAP, whole, bboxes)
+
+
+def clip_bboxes(
+    bboxes: NDArray[np.float64], rect: Rect | tuple[float, float, float, float]
+) -> NDArray[np.float64]:
+    """Return the part of each box, shape (N, 4), that lies in a rectangle.
+
+    A box outside comes back with no area, on the rectangle's edge.
+    """
+    x_min, y_min, x_max, y_max = rect
+    low = np.array([x_min, y_min, x_min, y_min], np.float64)
+    high = np.array([x_max, y_max, x_max, y_max], np.float64)
+    return np.minimum(np.maximum(bboxes, low), high)
+
+
+def map_bboxes(bboxes: NDArray[np.float64], source: Rect, patch: Rect) -> NDArray[np.float64]:
+    """Return boxes, shape (N, 4), of donor pixels in primary pixels: source onto patch."""
+    if source[2] - source[0] == patch.width and source[3] - source[1] == patch.height:
+        dx, dy = patch.x_min - source.x_min, patch.y_min - source.y_min
+        return bboxes + np.array([dx, dy, dx, dy], np.float64)
+    sx, sy = patch.width / source.width, patch.height / source.height
+    origin = np.array([source.x_min, source.y_min] * 2, np.float64)
+    target = np.array([patch.x_min, patch.y_min] * 2, np.float64)
+    return (bboxes - origin) * np.array([sx, sy, sx, sy]) + target
+
+
+def area(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the area of each box, shape (N,), square pixels; 0 for an inverted one."""
+    width = np.maximum(bboxes[:, 2] - bboxes[:, 0], 0.0)
+    return width * np.maximum(bboxes[:, 3] - bboxes[:, 1], 0.0)
+
+
+def covered_area(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
+    """Return the area, shape (N,), that each box shares with a rectangle."""
+    width = np.minimum(bboxes[:, 2], rect.x_max) - np.maximum(bboxes[:, 0], rect.x_min)
+    height = np.minimum(bboxes[:, 3], rect.y_max) - np.maximum(bboxes[:, 1], rect.y_min)
+    return np.maximum(width, 0.0) * np.maximum(height, 0.0)
+
+
+def visible_fraction(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
+    """Return how much of each box lies outside a rectangle.
+
+    Args:
+        bboxes: Boxes, shape (N, 4), float64, pixels, xyxy. Not modified.
+        rect: Half-open integer rectangle, pixels.
+
+    Returns:
+        Shape (N,), float64, in [0, 1]. A box of no area gives 0.
+
+    >>> visible_fraction(np.array([[0.0, 0.0, 4.0, 4.0]]), Rect(0, 0, 2, 4))
+    array([0.5])
+    """
+    whole = area(bboxes)
+    left = whole - covered_area(bboxes, rect)
+    return np.divide(left, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def visible_extent(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
+    """Return the tightest box around each box minus a rectangle.
+
+    It shrinks only where the rectangle spans the box's full height or width from a side; a
+    corner or a hole leaves it as it is. A box that is covered whole comes back with no area.
+
+    Args:
+        bboxes: Boxes, shape (N, 4), float64, pixels, xyxy. Not modified.
+        rect: Half-open integer rectangle, pixels.
+
+    Returns:
+        Shape (N, 4), float64.
+
+    >>> visible_extent(np.array([[0.0, 0.0, 4.0, 4.0]]), Rect(0, 0, 2, 4))
+    array([[2., 0., 4., 4.]])
+    """
+    out = bboxes.copy()
+    for low, high, other_low, other_high in ((0, 2, 1, 3), (1, 3, 0, 2)):
+        spans = (bboxes[:, other_low] >= rect[other_low]) & (
+            bboxes[:, other_high] <= rect[other_high]
+        )
+        touches = spans & (bboxes[:, low] < rect[high]) & (bboxes[:, high] > rect[low])
+        from_low = touches & (bboxes[:, low] >= rect[low])
+        from_high = touches & (bboxes[:, high] <= rect[high])
+        out[from_low, low] = np.minimum(rect[high], bboxes[from_low, high])
+        out[from_high, high] = np.maximum(rect[low], out[from_high, low])
+    return out

@@ -1,0 +1,140 @@
+"""Where donors come from: the `DonorPool` protocol, and pools that hold or adapt samples.
+
+A plain list of donors or mappings is a pool too: anything with `len()` and `[i]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.sample import Donor
+
+__all__ = ["BasePool", "DatasetPool", "DonorPool", "MemoryPool", "dataset_pool"]
+
+
+@runtime_checkable
+class DonorPool(Protocol):
+    """Anything with a length and an index.
+
+    Optional: `classes` (names or a count), which `CutMix` reads where its own `classes` is None.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of donors."""
+
+    def __getitem__(self, index: int) -> Donor | Mapping[str, Any]:
+        """Return donor *index*; a mapping holds the keys and formats of a pipeline call."""
+
+
+class BasePool:
+    """What every pool of this package offers: iteration, `classes`, `sample`."""
+
+    classes: Sequence[str] | int | None = None
+
+    def __len__(self) -> int:
+        """Return the number of donors."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> Donor:
+        """Return donor *index*, read when asked for."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Donor]:
+        """Yield every donor in order."""
+        return (self[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        """Return name and size: pixels are never printed."""
+        return f"{type(self).__name__}({len(self)} donors)"
+
+    def sample(self, index: int, bbox_format: str = "pascal_voc") -> dict[str, Any]:
+        """Return a sample as keywords of a pipeline call: `transform(**pool.sample(i, "coco"))`.
+
+        Args:
+            index: Which sample.
+            bbox_format: The format of the pipeline's `BboxParams`.
+        """
+        return self[index].to_mapping(bbox_format)
+
+    def _check_index(self, index: int) -> int:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self!r} has no donor {index}.")
+        return index % len(self)
+
+
+class MemoryPool(BasePool):
+    """Donors that are in memory already.
+
+    Args:
+        donors: Donors.
+        classes: Names or count of the class labels.
+    """
+
+    def __init__(
+        self, donors: Sequence[Donor], *, classes: Sequence[str] | int | None = None
+    ) -> None:
+        self._donors = list(donors)
+        for index, donor in enumerate(self._donors):
+            if not isinstance(donor, Donor):
+                raise InvalidArgumentError(
+                    f"MemoryPool takes Donor objects, got {type(donor).__name__} at {index}. "
+                    "Use Donor.from_mapping, or give CutMix the plain list."
+                )
+        self.classes = classes
+
+    def __len__(self) -> int:
+        """Return the number of donors."""
+        return len(self._donors)
+
+    def __getitem__(self, index: int) -> Donor:
+        """Return donor *index*."""
+        return self._donors[self._check_index(index)]
+
+
+class DatasetPool(BasePool):
+    """Any indexable data set, seen as a pool. See `dataset_pool`."""
+
+    def __init__(
+        self,
+        dataset: Any,
+        to_donor: Callable[[Any], Donor],
+        *,
+        classes: Sequence[str] | int | None = None,
+    ) -> None:
+        self._dataset, self._to_donor, self.classes = dataset, to_donor, classes
+
+    def __len__(self) -> int:
+        """Return the number of donors."""
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> Donor:
+        """Return item *index* of the data set as a donor."""
+        donor = self._to_donor(self._dataset[self._check_index(index)])
+        if not isinstance(donor, Donor):
+            raise InvalidSampleError(
+                f"to_donor must return a Donor, got {type(donor).__name__} for item {index}."
+            )
+        return donor
+
+
+def dataset_pool(
+    dataset: Any,
+    to_donor: Callable[[Any], Donor],
+    *,
+    classes: Sequence[str] | int | None = None,
+) -> DatasetPool:
+    """Make a pool of any data set with `len()` and `[i]`: torch, Hugging Face, your own.
+
+    Args:
+        dataset: The data set. Give it untransformed: a donor that was mixed already, or turned
+            into a normalised tensor, cannot be mixed truthfully.
+        to_donor: Turns an item into a `Donor`. For spawned workers it must be picklable, so a
+            function of a module, no lambda.
+        classes: Names or count of the class labels.
+
+    Returns:
+        The pool. Items are fetched when drawn.
+    """
+    return DatasetPool(dataset, to_donor, classes=classes)

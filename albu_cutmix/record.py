@@ -1,0 +1,116 @@
+"""`MixRecord`: what happened in one mix, small, collatable, enough to replay."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from albu_cutmix.errors import InvalidSampleError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["REASONS", "VERSION", "MixRecord"]
+
+VERSION = 1
+REASONS = ("", "p", "no_patch", "no_donor")
+_DTYPES = {
+    "shape": np.int32,
+    "donors": np.int64,
+    "seeds": np.int64,
+    "donor_shapes": np.int32,
+    "patches": np.int32,
+    "sources": np.int32,
+    "owned_px": np.int64,
+}
+
+
+class MixRecord(NamedTuple):
+    """One call of a mix. N is the most patches there can be; unused slots hold -1 or 0.
+
+    Scalars and arrays of fixed shape, so `torch.utils.data.default_collate` stacks it.
+
+    Attributes:
+        version: Version of these fields.
+        kind: "cutmix" (fired or not) or "none" (`MixTargets`).
+        applied: Whether a patch was pasted.
+        reason: Why not: "" (it was), "p", "no_patch" or "no_donor".
+        shape: (height, width) of the primary, (2,) int32.
+        donors: Index of each donor in the pool, or in the list given in the call, (N,) int64.
+        seeds: Seed under which a donor was mapped, -1 for none, (N,) int64.
+        donor_shapes: (height, width) of each donor, (N, 2) int32.
+        patches: Half-open xyxy in primary pixels, (N, 4) int32.
+        sources: Half-open xyxy in donor pixels, (N, 4) int32.
+        owned_px: Output pixels taken from each donor, (N,) int64.
+        lam: Share of output pixels owned by the primary, float32.
+        blend: Weight of the primary in a blend of all pixels; 1.0 where nothing is blended.
+    """
+
+    version: int
+    kind: str
+    applied: bool
+    reason: str
+    shape: NDArray[np.int32]
+    donors: NDArray[np.int64]
+    seeds: NDArray[np.int64]
+    donor_shapes: NDArray[np.int32]
+    patches: NDArray[np.int32]
+    sources: NDArray[np.int32]
+    owned_px: NDArray[np.int64]
+    lam: np.float32
+    blend: float
+
+    @classmethod
+    def empty(cls, kind: str, reason: str, shape: tuple[int, int], slots: int = 1) -> MixRecord:
+        """Return the record of a call in which nothing was pasted."""
+        return cls(
+            VERSION,
+            kind,
+            False,
+            reason,
+            np.array(shape, np.int32),
+            np.full(slots, -1, np.int64),
+            np.full(slots, -1, np.int64),
+            np.zeros((slots, 2), np.int32),
+            np.zeros((slots, 4), np.int32),
+            np.zeros((slots, 4), np.int32),
+            np.zeros(slots, np.int64),
+            np.float32(1.0),
+            1.0,
+        )
+
+    def to_json(self) -> str:
+        """Return one line of JSON with every field."""
+        row = {
+            name: value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+            for name, value in self._asdict().items()
+        }
+        return json.dumps(row, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, line: str) -> MixRecord:
+        """Return the record of a line that `to_json` wrote.
+
+        Raises:
+            InvalidSampleError: If the line is no record of this version.
+        """
+        try:
+            row: Any = json.loads(line)
+        except ValueError as error:
+            raise InvalidSampleError(f"a record must be one line of JSON, got {line!r}.") from error
+        if not isinstance(row, dict) or row.get("version") != VERSION:
+            version = row.get("version") if isinstance(row, dict) else None
+            raise InvalidSampleError(
+                f"a record must be a JSON object of version {VERSION}, got version {version!r}. "
+                "Read it with the release of albu_cutmix that wrote it."
+            )
+        if set(row) != set(cls._fields):
+            odd = sorted(set(row) ^ set(cls._fields))
+            raise InvalidSampleError(f"a record must hold every field once; missing or odd: {odd}.")
+        arrays = {name: np.array(row[name], dtype) for name, dtype in _DTYPES.items()}
+        slots = len(arrays["donors"])
+        arrays |= {key: arrays[key].reshape(slots, 4) for key in ("patches", "sources")}
+        arrays["donor_shapes"] = arrays["donor_shapes"].reshape(slots, 2)
+        return cls(**{**row, **arrays, "lam": np.float32(row["lam"])})
