@@ -1,3 +1,34 @@
 """CutMix for Albumentations that keeps every target true."""
 
+from albu_cutmix.errors import (
+    CutMixError,
+    DonorReadError,
+    EmptyPoolError,
+    InvalidArgumentError,
+    InvalidSampleError,
+)
+from albu_cutmix.host.workers import seed_worker
+from albu_cutmix.pool import DonorPool, MemoryPool, dataset_pool
+from albu_cutmix.presets import PRESETS
+from albu_cutmix.record import MixRecord
+from albu_cutmix.sample import Donor
+from albu_cutmix.transforms import CutMix, MixTargets
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "PRESETS",
+    "CutMix",
+    "CutMixError",
+    "Donor",
+    "DonorPool",
+    "DonorReadError",
+    "EmptyPoolError",
+    "InvalidArgumentError",
+    "InvalidSampleError",
+    "MemoryPool",
+    "MixRecord",
+    "MixTargets",
+    "dataset_pool",
+    "seed_worker",
+]

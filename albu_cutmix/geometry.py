@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PatchDraw",
     "Rect",
+    "area",
     "clip_bboxes",
     "covered_area",
     "draw_patch",
@@ -227,14 +228,12 @@ def clip_bboxes(
     x_min, y_min, x_max, y_max = rect
     low = np.array([x_min, y_min, x_min, y_min], np.float64)
     high = np.array([x_max, y_max, x_max, y_max], np.float64)
-    return np.minimum(np.maximum(bboxes, low), high)
+    out: NDArray[np.float64] = np.minimum(np.maximum(bboxes, low), high)
+    return out
 
 
 def map_bboxes(bboxes: NDArray[np.float64], source: Rect, patch: Rect) -> NDArray[np.float64]:
     """Return boxes, shape (N, 4), of donor pixels in primary pixels: source onto patch."""
-    if source[2] - source[0] == patch.width and source[3] - source[1] == patch.height:
-        dx, dy = patch.x_min - source.x_min, patch.y_min - source.y_min
-        return bboxes + np.array([dx, dy, dx, dy], np.float64)
     sx, sy = patch.width / source.width, patch.height / source.height
     origin = np.array([source.x_min, source.y_min] * 2, np.float64)
     target = np.array([patch.x_min, patch.y_min] * 2, np.float64)
@@ -243,15 +242,17 @@ def map_bboxes(bboxes: NDArray[np.float64], source: Rect, patch: Rect) -> NDArra
 
 def area(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the area of each box, shape (N,), square pixels; 0 for an inverted one."""
-    width = np.maximum(bboxes[:, 2] - bboxes[:, 0], 0.0)
-    return width * np.maximum(bboxes[:, 3] - bboxes[:, 1], 0.0)
+    sides = np.maximum(bboxes[:, 2:] - bboxes[:, :2], 0.0)
+    out: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
+    return out
 
 
 def covered_area(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
     """Return the area, shape (N,), that each box shares with a rectangle."""
     width = np.minimum(bboxes[:, 2], rect.x_max) - np.maximum(bboxes[:, 0], rect.x_min)
     height = np.minimum(bboxes[:, 3], rect.y_max) - np.maximum(bboxes[:, 1], rect.y_min)
-    return np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    out: NDArray[np.float64] = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    return out
 
 
 def visible_fraction(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:

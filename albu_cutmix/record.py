@@ -12,6 +12,8 @@ from albu_cutmix.errors import InvalidSampleError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from albu_cutmix.plan import MixPlan
+
 __all__ = ["REASONS", "VERSION", "MixRecord"]
 
 VERSION = 1
@@ -78,6 +80,27 @@ class MixRecord(NamedTuple):
             np.zeros((slots, 4), np.int32),
             np.zeros(slots, np.int64),
             np.float32(1.0),
+            1.0,
+        )
+
+    @classmethod
+    def from_plan(cls, kind: str, plan: MixPlan) -> MixRecord:
+        """Return the record of a plan that pastes a patch."""
+        assert plan.paste is not None  # noqa: S101 - for the type checker
+        index, donor, patch, source = plan.paste
+        return cls(
+            VERSION,
+            kind,
+            True,
+            "",
+            np.array(plan.shape, np.int32),
+            np.array([index], np.int64),
+            np.array([-1], np.int64),
+            np.array([donor.shape], np.int32),
+            np.array([patch], np.int32),
+            np.array([source], np.int32),
+            np.array([patch.area], np.int64),
+            np.float32(plan.weights[0]),
             1.0,
         )
 

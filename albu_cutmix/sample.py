@@ -126,7 +126,7 @@ class Donor:
         fields = dict(self.fields)
         if self.bboxes is not None:
             bboxes = from_xyxy(self.bboxes, bbox_format, self.shape)
-            columns = []
+            columns: list[NDArray[np.float64]] = []
             while column_field(4 + len(columns)) in fields:
                 values = fields.pop(column_field(4 + len(columns)))
                 columns.append(np.asarray(values, np.float64).reshape(-1, 1))

@@ -1,0 +1,253 @@
+"""`MixTransform`: the hooks of Albumentations 2.0.8 and AlbumentationsX behind one class.
+
+It owns what every mix shares: same keys whether or not it fired, own random streams, targets
+refused by name. A subclass says what to draw (`draw_plan`) and what to do with it.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+from albumentations.core.transforms_interface import DualTransform
+from albumentations.core.type_definitions import Targets
+
+from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.host.rows import field_names
+from albu_cutmix.host.workers import rank, stream_seed, worker_seed
+from albu_cutmix.labels import LabelRule, mix_labels
+from albu_cutmix.plan import MixPlan
+from albu_cutmix.record import MixRecord
+from albu_cutmix.sample import check_image, check_mask
+
+try:  # AlbumentationsX 2.4.4 and later
+    from albumentations.core.transform_params import SampledParams
+except ImportError:  # Albumentations 2.0.8
+    SampledParams = None
+
+__all__ = ["MixTransform"]
+
+REFUSED = frozenset({"images", "masks", "keypoints", "volume", "volumes", "mask3d", "masks3d"})
+
+
+class _Hooks:
+    """The sampling hook of the host that is installed, chosen when the class is made.
+
+    AlbumentationsX refuses the old hook's name in the body of a transform, not in a mixin's.
+    """
+
+    random_generator: np.random.Generator
+
+    def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
+        """Draw everything that is random in one call."""
+        raise NotImplementedError
+
+    if SampledParams is None:
+
+        def get_params_dependent_on_data(
+            self,
+            params: dict[str, Any],  # noqa: ARG002 - the host's signature
+            data: dict[str, Any],
+        ) -> dict[str, Any]:
+            """Sample: the hook of 2.0.8."""
+            return {"plan": self.draw_plan(data, self.random_generator)}
+
+    else:
+
+        def sample_parameters(
+            self,
+            params: dict[str, Any],  # noqa: ARG002
+            data: dict[str, Any],
+            targets: Any,  # noqa: ARG002
+            sampling: Any,
+        ) -> Any:
+            """Sample: the hook of AlbumentationsX."""
+            return SampledParams(params={"plan": self.draw_plan(data, sampling.random_generator)})
+
+
+class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
+    """What every mix shares.
+
+    Args:
+        label_rule: How the class label is read and mixed.
+        label_key: Name of the class label.
+        record_key: Name of the record.
+        keys: Further names that a call may hold.
+        p: Probability.
+
+    Raises:
+        InvalidArgumentError: If p or a key is not valid.
+    """
+
+    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES)
+    kind = "none"
+
+    def __init__(
+        self, label_rule: LabelRule, label_key: str, record_key: str, keys: set[str], p: float
+    ) -> None:
+        if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p <= 1:
+            raise InvalidArgumentError(f"p must be a probability in [0, 1], got {p!r}.")
+        named = {"label_key": label_key, "record_key": record_key}
+        _check_keys(named)
+        # Read by set_random_seed, which the host's constructor calls.
+        self.label_key, self.record_key = label_key, record_key
+        super().__init__(p=p)
+        self._label_rule = label_rule
+        self._aliases: dict[str, str] = {}
+        self._worker_seed: int | None = None
+        # Announced, not registered: registered keys pass through array functions of 2.0.8 that
+        # cannot take a string.
+        self._available_keys |= {label_key, self._donor_label_key, record_key, *keys}
+
+    @property
+    def _donor_label_key(self) -> str:
+        return f"{self.label_key}_donor"
+
+    @property
+    def _salt(self) -> tuple[str, str]:
+        return type(self).__name__, self.record_key
+
+    if SampledParams is None:
+
+        def set_random_seed(self, seed: int | None) -> None:
+            """Seed the streams; salted, since 2.0.8 gives every transform the same seed."""
+            super().set_random_seed(None if seed is None else stream_seed(seed, *self._salt))
+            self.seed = seed
+
+        def _follow_worker(self) -> None:
+            """Take new streams once per DataLoader worker and epoch: 2.0.8 repeats otherwise."""
+            seed = worker_seed()
+            if seed is not None and seed != self._worker_seed:
+                self._worker_seed = seed
+                mixed = stream_seed(seed, rank(), self.seed, *self._salt)
+                self.set_random_state(np.random.default_rng(mixed), random.Random(mixed))  # noqa: S311
+
+    else:
+
+        def _follow_worker(self) -> None:
+            """Do nothing: AlbumentationsX gives workers their own streams."""
+
+    def add_targets(self, additional_targets: dict[str, str]) -> None:
+        """Remember aliases, so that a call that holds one can be refused by name."""
+        super().add_targets(additional_targets)
+        self._aliases |= additional_targets
+
+    def __call__(self, *args: Any, force_apply: bool = False, **kwargs: Any) -> Any:
+        """Mix one sample. See the class."""
+        self._follow_worker()
+        self._check_call(kwargs)
+        out = super().__call__(*args, force_apply=force_apply, **kwargs)
+        # The gate is the host's own; a call that it held back still gives every key.
+        if out.get(self.record_key) is kwargs.get(self.record_key):
+            return self.unmixed(out, "p")
+        return out
+
+    def apply_with_params(self, params: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Apply a plan to every target of the call, then add label and record."""
+        plan: MixPlan = getattr(params, "params", params)["plan"]
+        if plan.paste is None:
+            return self.unmixed(dict(kwargs), plan.reason)
+        if SampledParams is None:
+            params = {**params, "data": kwargs}
+        else:
+            params.params["data"] = kwargs
+        out: dict[str, Any] = super().apply_with_params(params, *args, **kwargs)
+        if self._has_label(kwargs):
+            self._mix_label(out, plan)
+        out[self.record_key] = MixRecord.from_plan(self.kind, plan)
+        return out
+
+    def unmixed(self, data: dict[str, Any], reason: str) -> dict[str, Any]:
+        """Return the call with label and record as they are where nothing was pasted."""
+        if self._has_label(data):
+            label = data[self.label_key]
+            if self._label_rule.mode == "pair":
+                self._label_rule.check_pair(label, label, "the primary", "the primary")
+                data[self._donor_label_key] = label
+            else:
+                data[self.label_key] = mix_labels(
+                    [self._label_rule.soften(label, "the primary")], [1.0]
+                )
+        shape = data["image"].shape[:2]
+        data[self.record_key] = MixRecord.empty(self.kind, reason, shape)
+        return data
+
+    def _mix_label(self, out: dict[str, Any], plan: MixPlan) -> None:
+        assert plan.paste is not None  # noqa: S101 - for the type checker
+        label, donor, where = out[self.label_key], plan.paste.donor.label, plan.paste.where
+        if donor is None:
+            raise InvalidSampleError(
+                f"the primary has a class label under {self.label_key!r}, {where} has none. Give "
+                "every donor of the pool a label, or leave the label out of the call."
+            )
+        rule = self._label_rule
+        if rule.mode == "pair":
+            rule.check_pair(label, donor, "the primary", where)
+            out[self._donor_label_key] = donor
+            return
+        vectors = [rule.soften(label, "the primary"), rule.soften(donor, where)]
+        if len(vectors[0]) != len(vectors[1]):
+            raise InvalidSampleError(
+                f"label vectors must have one length, got {len(vectors[0])} in the primary and "
+                f"{len(vectors[1])} in {where}."
+            )
+        out[self.label_key] = mix_labels(vectors, plan.weights)
+
+    def _has_label(self, data: dict[str, Any]) -> bool:
+        """Whether the call holds a class label; a processor's label field is never one."""
+        return data.get(self.label_key) is not None and self.label_key not in field_names(
+            self.processors
+        )
+
+    def _check_call(self, data: dict[str, Any]) -> None:
+        """Raise InvalidSampleError for what cannot be mixed truthfully, fired or not."""
+        check_image(data.get("image"), "the primary")
+        if data.get("mask") is not None:
+            check_mask(data["mask"], data["image"].shape, "the primary")
+        name = type(self).__name__
+        if not REFUSED.isdisjoint(data) or not self._aliases.keys().isdisjoint(data):
+            odd = sorted(
+                key
+                for key in data
+                if key in REFUSED or (key in self._aliases)
+                if data[key] is not None
+            )
+            if odd:
+                raise InvalidSampleError(
+                    f"{name} mixes image, mask, bboxes and a class label; the call also holds "
+                    f"{odd}, which would no longer be true after a mix. Leave them out of the call."
+                )
+        if data.get("bboxes") is not None and "bboxes" not in self.processors:
+            raise InvalidSampleError(
+                f"{name} got bboxes without a box format. Put it into a pipeline with "
+                "bbox_params: A.Compose([...], bbox_params=A.BboxParams(...))."
+            )
+        self._check_twice(data)
+
+    def _check_twice(self, data: dict[str, Any]) -> None:
+        """Raise where an earlier mix of the pipeline used the same record or label."""
+        record = data.get(self.record_key)
+        if record is not None and getattr(record, "kind", "") != "none":
+            raise InvalidSampleError(
+                f"the call already holds a record under {self.record_key!r}. Two mixes that can "
+                f"both be called need different names: {type(self).__name__}(record_key=...)."
+            )
+        second = record is None and self._donor_label_key in data
+        if self._label_rule.mode == "pair" and second and self._has_label(data):
+            raise InvalidSampleError(
+                f"the call already holds {self._donor_label_key!r}: a pair cannot be mixed a "
+                "second time. Use label_mode='soft' in every mix of the pipeline."
+            )
+
+
+def _check_keys(named: dict[str, Any]) -> None:
+    for argument, key in named.items():
+        if not isinstance(key, str) or not key.isidentifier():
+            raise InvalidArgumentError(f"{argument} must be a keyword name, got {key!r}.")
+        if key in REFUSED or key in ("image", "mask", "bboxes"):
+            raise InvalidArgumentError(
+                f"{argument}={key!r} is the name of a target. Choose another name."
+            )
+    if len(set(named.values())) < len(named):
+        raise InvalidArgumentError(f"{' and '.join(named)} must differ, got {named!r}.")

@@ -1,0 +1,297 @@
+"""`MixPlan`: everything decided, as numbers, before a pixel moves.
+
+`make_plan` draws (donor, patch, source); `judge_primary` and `judge_donor` say the fate of
+every box under a plan. Nothing here touches pixels or knows Albumentations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from albu_cutmix import geometry
+from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.geometry import Rect
+from albu_cutmix.sample import Donor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "BoxRule",
+    "Fates",
+    "MixPlan",
+    "Paste",
+    "PatchRule",
+    "judge_donor",
+    "judge_primary",
+    "make_plan",
+]
+
+PLACEMENTS = ("inside", "paper")
+FITS = ("cover", "stretch", "crop", "whole", "error")
+BBOX_MODES = ("clip", "keep", "drop")
+RATIO_RANGE = (0.5, 2.0)
+AREA_RANGE = (0.02, 0.33)
+EPS = 1e-6  # the slack with which visibilities are compared
+
+
+@dataclass(frozen=True)
+class PatchRule:
+    """How patch and source are drawn; the arguments of `CutMix` of the same names.
+
+    Raises:
+        InvalidArgumentError: If a value is out of range or contradicts another.
+    """
+
+    alpha: float = 1.0
+    area_range: tuple[float, float] | None = None
+    ratio_range: tuple[float, float] = RATIO_RANGE
+    placement: str = "inside"
+    fit: str = "cover"
+
+    def __post_init__(self) -> None:
+        """Check every argument once."""
+        _check_choice("placement", self.placement, PLACEMENTS)
+        _check_choice("fit", self.fit, FITS)
+        if not (_is_number(self.alpha) and 0 < self.alpha < float("inf")):
+            raise InvalidArgumentError(f"alpha must be a number > 0, got {self.alpha!r}.")
+        if self.area_range is not None:
+            low, high = _check_pair("area_range", self.area_range)
+            if not 0 < low <= high <= 1:
+                raise InvalidArgumentError(
+                    f"area_range must be shares of the image with 0 < least <= greatest <= 1, got "
+                    f"{self.area_range!r}. For patches of 2 to 33 % of the image: (0.02, 0.33)."
+                )
+        low, high = _check_pair("ratio_range", self.ratio_range)
+        if not 0 < low <= high < float("inf"):
+            raise InvalidArgumentError(
+                f"ratio_range must hold 0 < least <= greatest, got {self.ratio_range!r}. "
+                "(1, 1) is the image's own aspect."
+            )
+        self._check_together()
+
+    def _check_together(self) -> None:
+        custom_ratio = tuple(self.ratio_range) != RATIO_RANGE
+        if self.placement == "paper" and (self.area_range is not None or custom_ratio):
+            name = "ratio_range" if self.area_range is None else "area_range"
+            raise InvalidArgumentError(
+                f"placement='paper' draws the patch by the paper's own procedure and takes no "
+                f"{name}. Leave it out, or use placement='inside'."
+            )
+        if self.fit == "whole" and (self.placement == "paper" or custom_ratio):
+            name = "placement='paper'" if self.placement == "paper" else "ratio_range"
+            raise InvalidArgumentError(
+                f"fit='whole' gives the patch the donor's aspect and cannot be combined with "
+                f"{name}. Leave it out, or use another fit."
+            )
+        high = self.shares[1]
+        if self.ratio_range[0] > 1 / high or self.ratio_range[1] < high:
+            raise InvalidArgumentError(
+                f"no patch of {high:.2g} of the image has a ratio within "
+                f"{tuple(self.ratio_range)!r}: it would reach over the edge. Widen ratio_range "
+                "towards 1, or lower area_range."
+            )
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Least and greatest share of the patch."""
+        return AREA_RANGE if self.area_range is None else (self.area_range[0], self.area_range[1])
+
+
+@dataclass(frozen=True)
+class BoxRule:
+    """What becomes of boxes; the arguments of `CutMix` of the same names.
+
+    Raises:
+        InvalidArgumentError: If a value is out of range.
+    """
+
+    bbox_mode: str = "clip"
+    min_visibility: float | tuple[float, float] = 0.1
+
+    def __post_init__(self) -> None:
+        """Check every argument once."""
+        _check_choice("bbox_mode", self.bbox_mode, BBOX_MODES)
+        if not all(_is_number(value) and 0 <= value <= 1 for value in self.thresholds):
+            raise InvalidArgumentError(
+                f"min_visibility must be a share in [0, 1], or two of them (primary, donor), got "
+                f"{self.min_visibility!r}."
+            )
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """The least visibility of a primary's and of a donor's object."""
+        value: Any = self.min_visibility
+        if isinstance(value, (tuple, list)):
+            return _check_pair("min_visibility", value)
+        return value, value
+
+
+class Paste(NamedTuple):
+    """One patch: which donor, where it lies, and what fills it."""
+
+    number: int
+    donor: Donor
+    patch: Rect
+    source: Rect
+
+    @property
+    def where(self) -> str:
+        """The donor's name for messages."""
+        return f"donor {self.donor.id!r}" if self.donor.id else f"donor {self.number}"
+
+
+@dataclass(frozen=True)
+class MixPlan:
+    """What one call of a mix does.
+
+    Args:
+        shape: (height, width) of the primary.
+        paste: The patch, or None where nothing is pasted.
+        reason: Why nothing is pasted: "no_patch" or "no_donor".
+    """
+
+    shape: tuple[int, int]
+    paste: Paste | None = None
+    reason: str = ""
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """Shares of output pixels owned by primary and donor, float64 from integer counts."""
+        total = self.shape[0] * self.shape[1]
+        owned = 0 if self.paste is None else self.paste.patch.area
+        return (total - owned) / total, owned / total
+
+
+def make_plan(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    count: int,
+    fetch: Callable[[int], Donor],
+    rule: PatchRule,
+    *,
+    exclude: int | None = None,
+) -> MixPlan:
+    """Draw a donor and a patch.
+
+    Args:
+        rng: The only source of randomness.
+        shape: (height, width) of the primary.
+        count: Number of donors.
+        fetch: Gives donor *i*; called once, for the drawn one.
+        rule: How the patch lies and the donor fits.
+        exclude: Index that is never drawn: the primary itself.
+
+    Returns:
+        The plan; nothing is pasted where only the primary itself is left (`no_donor`) or the
+        patch has no pixel (`no_patch`).
+
+    Raises:
+        InvalidSampleError: If fit is "error" and the donor has another size.
+    """
+    if exclude is not None and count == 1:
+        return MixPlan(shape, reason="no_donor")
+    index = int(rng.integers(count - (exclude is not None)))
+    index += exclude is not None and index >= exclude
+    draw = geometry.draw_patch(rng, rule.alpha)
+    donor = fetch(index)
+    if rule.fit == "error" and donor.shape != shape:
+        raise InvalidSampleError(
+            f"donor {donor.id or index!r} has size {donor.shape}, the primary {shape} (height, "
+            "width), and fit='error' asks for equal sizes. Resize the donor, or use "
+            "fit='cover', 'stretch', 'crop' or 'whole'."
+        )
+    if rule.fit == "whole":
+        patch = geometry.place_whole(draw, shape, rule.shares, donor.shape)
+    elif rule.placement == "paper":
+        patch = geometry.place_paper(draw, shape)
+    else:
+        patch = geometry.place_inside(draw, shape, rule.shares, rule.ratio_range)
+    if patch is None:
+        return MixPlan(shape, reason="no_patch")
+    source = geometry.fit_source(rule.fit, draw, patch, shape, donor.shape)
+    return MixPlan(shape, Paste(index, donor, patch, source))
+
+
+class Fates(NamedTuple):
+    """What becomes of N boxes of one side.
+
+    Attributes:
+        keep: Whether the box stays, (N,) bool.
+        changed: Whether a box that stays has other coordinates than before, (N,) bool.
+        visibility: Share of the box that can still be seen, (N,) float64.
+        bboxes: Where it lies now, primary pixels, (N, 4) float64; of meaning where kept.
+    """
+
+    keep: NDArray[np.bool_]
+    changed: NDArray[np.bool_]
+    visibility: NDArray[np.float64]
+    bboxes: NDArray[np.float64]
+
+
+def judge_primary(
+    bboxes: NDArray[np.float64], patch: Rect, shape: tuple[int, int], rule: BoxRule
+) -> Fates:
+    """Say what becomes of the primary's boxes (rule 4 of the contract).
+
+    Args:
+        bboxes: Shape (N, 4), xyxy primary pixels, snapped. Not modified.
+        patch: Pixels owned by the donor.
+        shape: (height, width) of the primary; boxes are clipped to it first.
+        rule: Mode and thresholds.
+    """
+    inside = geometry.clip_bboxes(bboxes, (0, 0, shape[1], shape[0]))
+    visibility = geometry.visible_fraction(inside, patch)
+    keep = _passes(visibility, rule.thresholds[0])
+    if rule.bbox_mode == "drop":
+        keep &= visibility > 1 - EPS
+    out = bboxes
+    if rule.bbox_mode == "clip":
+        # A box that the patch does not touch stays as it came, even over the image's edge.
+        touched = (geometry.covered_area(inside, patch) > 0)[:, None]
+        out = np.where(touched, geometry.visible_extent(inside, patch), bboxes)
+    return Fates(keep, keep & (out != bboxes).any(1), visibility, out)
+
+
+def judge_donor(paste: Paste, rule: BoxRule) -> Fates:
+    """Say what becomes of the donor's boxes (rule 5 of the contract).
+
+    A donor without boxes gives no rows. Boxes are snapped, clipped to the donor's image, judged
+    by the share of them that lies in the source, and mapped to the patch.
+    """
+    donor, source = paste.donor, paste.source
+    own = np.zeros((0, 4)) if donor.bboxes is None else geometry.snap(donor.bboxes)
+    own = geometry.clip_bboxes(own, (0, 0, donor.shape[1], donor.shape[0]))
+    whole = geometry.area(own)
+    shown = geometry.covered_area(own, source)
+    visibility = np.divide(shown, whole, out=np.zeros_like(whole), where=whole > 0)
+    keep = _passes(visibility, rule.thresholds[1])
+    if rule.bbox_mode == "drop":
+        keep &= visibility > 1 - EPS
+    out = geometry.map_bboxes(geometry.clip_bboxes(own, source), source, paste.patch)
+    return Fates(keep, keep & (visibility < 1 - EPS), visibility, out)
+
+
+def _passes(visibility: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
+    """Whether an object stays: something of it shows, and enough."""
+    passes: NDArray[np.bool_] = (visibility > EPS) & (visibility >= threshold - EPS)
+    return passes
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InvalidArgumentError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
+
+
+def _check_pair(name: str, value: Any) -> tuple[float, float]:
+    if not (isinstance(value, (tuple, list)) and len(value) == 2 and all(map(_is_number, value))):
+        raise InvalidArgumentError(f"{name} must be a pair of numbers, got {value!r}.")
+    return value[0], value[1]
