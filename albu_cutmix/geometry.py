@@ -27,6 +27,7 @@ __all__ = [
     "place_inside",
     "place_paper",
     "place_whole",
+    "share",
     "snap",
     "visible_extent",
     "visible_fraction",
@@ -219,25 +220,26 @@ def snap(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def clip_bboxes(
-    bboxes: NDArray[np.float64], rect: Rect | tuple[float, float, float, float]
+    bboxes: NDArray[np.float64], rect: tuple[int, int, int, int]
 ) -> NDArray[np.float64]:
     """Return the part of each box, shape (N, 4), that lies in a rectangle.
 
     A box outside comes back with no area, on the rectangle's edge.
     """
     x_min, y_min, x_max, y_max = rect
-    low = np.array([x_min, y_min, x_min, y_min], np.float64)
-    high = np.array([x_max, y_max, x_max, y_max], np.float64)
-    out: NDArray[np.float64] = np.minimum(np.maximum(bboxes, low), high)
-    return out
+    low = np.array((x_min, y_min, x_min, y_min), np.float64)
+    out: NDArray[np.float64] = np.maximum(bboxes, low)
+    high = np.array((x_max, y_max, x_max, y_max), np.float64)
+    return np.minimum(out, high, out=out)
 
 
 def map_bboxes(bboxes: NDArray[np.float64], source: Rect, patch: Rect) -> NDArray[np.float64]:
     """Return boxes, shape (N, 4), of donor pixels in primary pixels: source onto patch."""
     sx, sy = patch.width / source.width, patch.height / source.height
-    origin = np.array([source.x_min, source.y_min] * 2, np.float64)
-    target = np.array([patch.x_min, patch.y_min] * 2, np.float64)
-    return (bboxes - origin) * np.array([sx, sy, sx, sy]) + target
+    out: NDArray[np.float64] = bboxes - np.array(source[:2] * 2, np.float64)
+    out *= np.array((sx, sy, sx, sy))
+    out += np.array(patch[:2] * 2, np.float64)
+    return out
 
 
 def area(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -249,9 +251,10 @@ def area(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def covered_area(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
     """Return the area, shape (N,), that each box shares with a rectangle."""
-    width = np.minimum(bboxes[:, 2], rect.x_max) - np.maximum(bboxes[:, 0], rect.x_min)
-    height = np.minimum(bboxes[:, 3], rect.y_max) - np.maximum(bboxes[:, 1], rect.y_min)
-    out: NDArray[np.float64] = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    edges = np.array(rect, np.float64)
+    sides = np.minimum(bboxes[:, 2:], edges[2:]) - np.maximum(bboxes[:, :2], edges[:2])
+    np.maximum(sides, 0.0, out=sides)
+    out: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
     return out
 
 
@@ -269,8 +272,12 @@ def visible_fraction(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.floa
     array([0.5])
     """
     whole = area(bboxes)
-    left = whole - covered_area(bboxes, rect)
-    return np.divide(left, whole, out=np.zeros_like(whole), where=whole > 0)
+    return share(whole - covered_area(bboxes, rect), whole)
+
+
+def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return part / whole, 0 where there is no whole."""
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
 
 
 def visible_extent(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
@@ -289,14 +296,13 @@ def visible_extent(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float6
     >>> visible_extent(np.array([[0.0, 0.0, 4.0, 4.0]]), Rect(0, 0, 2, 4))
     array([[2., 0., 4., 4.]])
     """
+    low, high = bboxes[:, :2], bboxes[:, 2:]  # columns: x, y
+    edges = np.array(rect, np.float64)
+    start, stop = edges[:2], edges[2:]
+    from_low, from_high = low >= start, high <= stop
+    spans = (from_low & from_high)[:, ::-1]  # whether the other axis is covered from end to end
     out = bboxes.copy()
-    for low, high, other_low, other_high in ((0, 2, 1, 3), (1, 3, 0, 2)):
-        spans = (bboxes[:, other_low] >= rect[other_low]) & (
-            bboxes[:, other_high] <= rect[other_high]
-        )
-        touches = spans & (bboxes[:, low] < rect[high]) & (bboxes[:, high] > rect[low])
-        from_low = touches & (bboxes[:, low] >= rect[low])
-        from_high = touches & (bboxes[:, high] <= rect[high])
-        out[from_low, low] = np.minimum(rect[high], bboxes[from_low, high])
-        out[from_high, high] = np.maximum(rect[low], out[from_high, low])
+    np.minimum(np.maximum(low, stop), high, out=out[:, :2], where=spans & from_low)
+    np.minimum(high, start, out=out[:, 2:], where=spans & from_high)
+    np.maximum(out[:, 2:], out[:, :2], out=out[:, 2:])
     return out

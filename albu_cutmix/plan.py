@@ -245,16 +245,20 @@ def judge_primary(
         rule: Mode and thresholds.
     """
     inside = geometry.clip_bboxes(bboxes, (0, 0, shape[1], shape[0]))
-    visibility = geometry.visible_fraction(inside, patch)
+    whole, covered = geometry.area(inside), geometry.covered_area(inside, patch)
+    visibility = geometry.share(whole - covered, whole)
     keep = _passes(visibility, rule.thresholds[0])
     if rule.bbox_mode == "drop":
         keep &= visibility > 1 - EPS
-    out = bboxes
+    out, changed = bboxes, np.zeros(len(bboxes), bool)
     if rule.bbox_mode == "clip":
         # A box that the patch does not touch stays as it came, even over the image's edge.
-        touched = (geometry.covered_area(inside, patch) > 0)[:, None]
-        out = np.where(touched, geometry.visible_extent(inside, patch), bboxes)
-    return Fates(keep, keep & (out != bboxes).any(1), visibility, out)
+        touched = np.flatnonzero(keep & (covered > 0))
+        extent = geometry.visible_extent(inside[touched], patch)
+        changed[touched] = (extent != bboxes[touched]).any(1)
+        out = bboxes.copy()
+        out[touched] = extent
+    return Fates(keep, changed, visibility, out)
 
 
 def judge_donor(paste: Paste, rule: BoxRule) -> Fates:
@@ -268,7 +272,7 @@ def judge_donor(paste: Paste, rule: BoxRule) -> Fates:
     own = geometry.clip_bboxes(own, (0, 0, donor.shape[1], donor.shape[0]))
     whole = geometry.area(own)
     shown = geometry.covered_area(own, source)
-    visibility = np.divide(shown, whole, out=np.zeros_like(whole), where=whole > 0)
+    visibility = geometry.share(shown, whole)
     keep = _passes(visibility, rule.thresholds[1])
     if rule.bbox_mode == "drop":
         keep &= visibility > 1 - EPS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BBOX_FORMATS", "Donor", "column_field", "from_xyxy", "to_xyxy"]
 
-IMAGE_DTYPES = ("uint8", "uint16", "float32")
+IMAGE_DTYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "float32"))
 BBOX_FORMATS = ("pascal_voc", "coco", "cxcywh", "albumentations", "yolo")
 
 
@@ -43,9 +42,7 @@ class Donor:
     mask: NDArray[Any] | None = None
     masks: NDArray[Any] | Sequence[NDArray[Any]] | None = None
     bboxes: NDArray[Any] | None = None
-    fields: Mapping[str, Sequence[Any] | NDArray[Any]] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
+    fields: Mapping[str, Sequence[Any] | NDArray[Any]] = field(default_factory=dict)
     label: Any = None
     id: str = ""
 
@@ -154,9 +151,9 @@ def check_image(image: Any, where: str) -> None:
             f"image must have shape (H, W) or (H, W, C) and at least one pixel, got "
             f"{image.shape} in {where}."
         )
-    if image.dtype.name not in IMAGE_DTYPES:
+    if image.dtype not in IMAGE_DTYPES:
         raise InvalidSampleError(
-            f"image must be one of {', '.join(IMAGE_DTYPES)}, got {image.dtype} in {where}. "
+            f"image must be uint8, uint16 or float32, got {image.dtype} in {where}. "
             "Convert it before the mix."
         )
 

@@ -208,10 +208,10 @@ class CutMix(MixTransform):
         added = donor_rows(
             bboxes, paste, donor_fates, shape, processor, params["data"], self.visibility_field
         )
-        rows = bboxes.reshape(-1, added.shape[1] if bboxes.size == 0 else bboxes.shape[1])
+        rows = bboxes if bboxes.size else np.zeros((0, added.shape[1]), bboxes.dtype)
         kept = rows[fates.keep]
         changed = fates.changed[fates.keep]
-        kept[changed, :4] = write_bboxes(fates.bboxes[fates.keep][changed], shape)
+        kept[changed, :4] = write_bboxes(fates.bboxes[fates.changed], shape)
         out = np.concatenate([kept, added.astype(rows.dtype)])
         if self.visibility_field is None:
             return out

@@ -83,43 +83,45 @@ def donor_rows(
         InvalidSampleError: If the donor lacks a column or field, or a value does not fit it.
     """
     fields = dict(paste.donor.fields)
-    if default_field is not None and default_field not in fields:
-        fields[default_field] = np.ones(len(fates.keep))
+    if default_field is not None:
+        fields.setdefault(default_field, np.ones(len(fates.keep)))
     declared = label_fields(processor)
     extra = [name for name in fields if name.startswith("bboxes[")]
     width = rows.shape[1] - len(declared) if rows.size else 4 + len(extra)
-    columns = [column_field(k) for k in range(4, width)]
-    encoded: list[NDArray[Any]] = [
-        _numbers(_field(fields, name, paste.where)[fates.keep], name, paste.where)
-        for name in columns
-    ]
-    kept = {name: _field(fields, name, paste.where)[fates.keep] for name in declared}
-    encoded += encode_fields(processor, "bboxes", kept, data, paste.where)
-    boxes = write_bboxes(fates.bboxes[fates.keep], shape)
-    return np.hstack([boxes, *(column.reshape(-1, 1) for column in encoded)])
+    kept = np.flatnonzero(fates.keep)
+    out = np.empty((len(kept), width + len(declared)))
+    out[:, :4] = write_bboxes(fates.bboxes[kept], shape)
+    for column in range(4, width):
+        name = column_field(column)
+        out[:, column] = _numbers(_field(fields, name, kept, paste.where), name, paste.where)
+    values = {name: _field(fields, name, kept, paste.where) for name in declared}
+    encoded = encode_fields(processor, "bboxes", values, data, paste.where)
+    for column, codes in enumerate(encoded, width):
+        out[:, column] = codes
+    return out
 
 
-def _field(fields: Mapping[str, Any], name: str, where: str) -> NDArray[Any]:
-    """Return a donor's values as an array of objects, so that nothing is cast on the way."""
+def _field(fields: Mapping[str, Any], name: str, kept: NDArray[np.intp], where: str) -> list[Any]:
+    """Return a donor's values of the kept rows as plain Python values: nothing is cast."""
     if name not in fields:
         raise InvalidSampleError(
             f"{where} has boxes but no field {name!r}, which the pipeline declares. Give "
             f"it one value per box in Donor.fields; it has {sorted(fields)}."
         )
     values = fields[name]
-    plain = values.tolist() if isinstance(values, np.ndarray) else list(values)
-    out = np.empty(len(plain), object)
-    out[:] = [value.item() if isinstance(value, np.generic) else value for value in plain]
-    return out
+    if isinstance(values, np.ndarray):
+        return list(values[kept].tolist())
+    picked = (values[row] for row in kept.tolist())
+    return [value.item() if isinstance(value, np.generic) else value for value in picked]
 
 
 def encode_fields(
     processor: Any,
     data_name: str,
-    fields: Mapping[str, NDArray[np.object_]],
+    fields: Mapping[str, list[Any]],
     data: Mapping[str, Any],
     where: str,
-) -> list[NDArray[np.float32]]:
+) -> list[NDArray[Any]]:
     """Encode a donor's label fields as the pipeline encodes the primary's.
 
     Args:
@@ -131,110 +133,97 @@ def encode_fields(
         where: The donor's name for messages.
 
     Returns:
-        One float32 column, (n,), per field.
+        One column, (n,), per field.
 
     Raises:
         InvalidSampleError: If a value does not fit the field.
     """
-    manager = processor.label_manager
+    known = processor.label_manager.metadata[data_name]
     columns = []
     for name, values in fields.items():
-        if name in data or name not in manager.metadata[data_name]:
+        if not values:
+            columns.append(np.zeros(0))
+            continue
+        if name in data or name not in known:
             # 2.0.8 keeps metadata of earlier calls: an empty primary starts anew.
-            manager.metadata[data_name].pop(name, None)
-            if len(values):
-                _check_register(values, name, where)
-                first = _as_container(values, data.get(name))
-                columns.append(manager.process_field(data_name, name, first).ravel())
-            else:
-                columns.append(np.zeros(0, np.float32))
-            _fit(manager.metadata[data_name].get(name), values, name, where)
-        else:
-            meta = manager.metadata[data_name][name]
-            _fit(meta, values, name, where)
-            columns.append(_encode(meta, values))
+            known.pop(name, None)
+            like = _as_container(values, data.get(name), name, where)
+            processor.label_manager.process_field(data_name, name, like)
+        columns.append(_encode(known[name], values, name, where))
     return columns
 
 
-def _is_numeric(meta: Any) -> bool:
-    return bool(meta.is_numerical or meta.encoder.is_numerical)
-
-
-def _encode(meta: Any, values: NDArray[np.object_]) -> NDArray[np.float32]:
-    if _is_numeric(meta):
-        return values.astype(np.float32)
-    names = values.tolist()
-    meta.encoder.update(names)  # never .fit(): in 2.0.8 it can turn the field numeric
-    if meta.dtype is not None and meta.dtype.kind in "US" and names:
+def _encode(meta: Any, values: list[Any], name: str, where: str) -> NDArray[Any]:
+    """Return the codes of values that come back from the field's column as they went in."""
+    if meta.is_numerical or meta.encoder.is_numerical:
+        numbers = _numbers(values, name, where)
+        # Numbers in containers that 2.0.8 does not know as such come back through int.
+        _check_holds(meta.dtype if meta.is_numerical else np.dtype(int), numbers, name, where)
+        return numbers
+    odd = next((value for value in values if isinstance(value, Real)), None)
+    if odd is not None:
+        raise InvalidSampleError(
+            f"field {name!r} holds strings in this pipeline, got the number {odd!r} in "
+            f"{where}. Use one kind of label in primary and donors."
+        )
+    meta.encoder.update(values)  # never .fit(): in 2.0.8 it can turn the field numeric
+    if meta.dtype is not None and meta.dtype.kind in "US":
         # 2.0.8 would cut unseen strings to the primary's width.
-        meta.dtype = np.result_type(meta.dtype, np.asarray(names).dtype)
-    return np.array([meta.encoder.classes_[name] for name in names], np.float32)
+        meta.dtype = np.result_type(meta.dtype, np.asarray(values).dtype)
+    return np.array([meta.encoder.classes_[value] for value in values])
 
 
-def _as_container(values: NDArray[np.object_], like: Any) -> Any:
+def _as_container(values: list[Any], like: Any, name: str, where: str) -> Any:
     """Return values in the container, and for numbers the dtype, of an empty primary's field."""
-    plain = values.tolist()
-    if not isinstance(like, np.ndarray):
-        return plain
-    if like.dtype.kind in "biuf" and all(isinstance(value, Real) for value in plain):
-        # An empty np.array([]) is float64 by default: numbers alone do not say more.
-        return np.asarray(plain, like.dtype)
-    return np.asarray(plain)
-
-
-def _check_register(values: NDArray[np.object_], name: str, where: str) -> None:
-    """Raise unless the first values of a field are all numbers or all something else."""
     numbers = [isinstance(value, Real) for value in values]
     if any(numbers) and not all(numbers):
         raise InvalidSampleError(
-            f"field {name!r} must hold numbers or strings, not both, got {values.tolist()!r} in "
-            f"{where}."
+            f"field {name!r} must hold numbers or strings, not both, got {values!r} in {where}."
         )
-    if all(numbers):
-        _numbers(values, name, where)
+    if not isinstance(like, np.ndarray):
+        return values
+    if not (all(numbers) and like.dtype.kind in "biuf"):
+        return np.asarray(values)
+    _check_holds(like.dtype, _numbers(values, name, where), name, where)
+    return np.asarray(values, like.dtype)
 
 
-def _fit(meta: Any, values: NDArray[np.object_], name: str, where: str) -> None:
-    """Raise unless a donor's values come back from the field's column as they went in."""
-    if meta is None or not len(values):
+def _check_holds(
+    dtype: np.dtype[Any] | None, numbers: NDArray[np.float64], name: str, where: str
+) -> None:
+    """Raise unless an integer field holds the numbers exactly."""
+    if dtype is None or dtype.kind not in "biu":
         return
-    if not _is_numeric(meta):
-        odd = next((value for value in values if isinstance(value, Real)), None)
-        if odd is not None:
-            raise InvalidSampleError(
-                f"field {name!r} holds strings in this pipeline, got the number {odd!r} in "
-                f"{where}. Use one kind of label in primary and donors."
-            )
-        return
-    numbers = _numbers(values, name, where)
-    kind = meta.dtype if meta.is_numerical else np.dtype(np.int64)
-    if kind is not None and kind.kind in "biu":
-        back = numbers.astype(kind)
-        if (back.astype(np.float64) != numbers).any():
-            odd = values[int(np.argmax(back.astype(np.float64) != numbers))]
-            raise InvalidSampleError(
-                f"field {name!r} has dtype {kind} in this pipeline, which cannot hold {odd!r} of "
-                f"{where}. Pass the primary's field as a list or with a wider dtype."
-            )
-
-
-def _numbers(values: NDArray[np.object_], name: str, where: str) -> NDArray[np.float64]:
-    """Return values as float64, every one a number that float32 holds."""
-    odd = next((value for value in values if not isinstance(value, Real)), None)
-    if odd is not None or any(value is None for value in values):
-        raise InvalidSampleError(
-            f"field {name!r} holds numbers in this pipeline, got {odd!r} in {where}. Use one kind "
-            "of label in primary and donors."
-        )
-    numbers = values.astype(np.float64)
-    with np.errstate(over="ignore"):
-        short = numbers.astype(np.float32).astype(np.float64)
-    whole = np.rint(numbers) == numbers
-    bad = ~np.isfinite(short) | (whole & (short != numbers))
+    with np.errstate(invalid="ignore"):
+        bad = numbers.astype(dtype).astype(np.float64) != numbers
     if bad.any():
         raise InvalidSampleError(
-            f"field {name!r} travels as float32, which cannot hold {values[int(np.argmax(bad))]!r} "
-            f"of {where}. Pass a small row index and keep the values in a table beside it."
+            f"field {name!r} has dtype {dtype} in this pipeline, which cannot hold "
+            f"{numbers[bad][0]!r} of {where}. Pass the primary's field as a list or with a wider "
+            "dtype."
+        )
+
+
+def _numbers(values: list[Any], name: str, where: str) -> NDArray[np.float64]:
+    """Return values as float64, every one a number that float32 holds."""
+    plain = np.asarray(values) if values else np.zeros(0)
+    if plain.dtype.kind not in "biuf" or plain.ndim != 1:
+        odd = next((value for value in values if not isinstance(value, Real)), None)
+        if odd is not None or None in values:
+            raise InvalidSampleError(
+                f"field {name!r} holds numbers in this pipeline, got {odd!r} in {where}. Use one "
+                "kind of label in primary and donors."
+            )
+    numbers = plain.astype(np.float64)
+    with np.errstate(over="ignore"):
+        short = numbers.astype(np.float32)
+    # Fractions are rounded, as the host rounds the primary's; whole numbers must stay exact.
+    bad = (short != numbers) & ((np.rint(numbers) == numbers) | ~np.isfinite(short))
+    if bad.any():
+        raise InvalidSampleError(
+            f"field {name!r} travels as float32, which cannot hold "
+            f"{values[int(np.argmax(bad))]!r} of {where}. Pass a small row index and keep the "
+            "values in a table beside it."
         )
     return numbers
 
