@@ -7,6 +7,7 @@ refused by name. A subclass says what to draw (`draw_plan`) and what to do with 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from albumentations.core.transforms_interface import DualTransform
 from albumentations.core.type_definitions import Targets
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
-from albu_cutmix.host.rows import field_names
+from albu_cutmix.host.rows import label_fields
 from albu_cutmix.host.workers import rank, stream_seed, worker_seed
 from albu_cutmix.labels import LabelRule, mix_labels
 from albu_cutmix.plan import MixPlan
@@ -123,25 +124,32 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
                 mixed = stream_seed(seed, rank(), self.seed, *self._salt)
                 self.set_random_state(np.random.default_rng(mixed), random.Random(mixed))  # noqa: S311
 
+        def __call__(self, *args: Any, force_apply: bool = False, **kwargs: Any) -> Any:
+            """Mix one sample. See the class."""
+            self._follow_worker()
+            self._check_call(kwargs)
+            out = super().__call__(*args, force_apply=force_apply, **kwargs)
+            return self._complete(out, kwargs)
+
     else:
 
-        def _follow_worker(self) -> None:
-            """Do nothing: AlbumentationsX gives workers their own streams."""
+        def apply_in_invocation(
+            self, invocation: Any, /, *args: Any, force_apply: bool, **kwargs: Any
+        ) -> Any:
+            """Mix one sample: where every call of AlbumentationsX arrives."""
+            self._check_call(kwargs)
+            out = super().apply_in_invocation(invocation, *args, force_apply=force_apply, **kwargs)
+            return self._complete(out, kwargs)
 
     def add_targets(self, additional_targets: dict[str, str]) -> None:
         """Remember aliases, so that a call that holds one can be refused by name."""
         super().add_targets(additional_targets)
         self._aliases |= additional_targets
 
-    def __call__(self, *args: Any, force_apply: bool = False, **kwargs: Any) -> Any:
-        """Mix one sample. See the class."""
-        self._follow_worker()
-        self._check_call(kwargs)
-        out = super().__call__(*args, force_apply=force_apply, **kwargs)
-        # The gate is the host's own; a call that it held back still gives every key.
-        if out.get(self.record_key) is kwargs.get(self.record_key):
-            return self.unmixed(out, "p")
-        return out
+    def _complete(self, out: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Return a call's result with every key: the gate is the host's own and adds none."""
+        fired = out.get(self.record_key) is not data.get(self.record_key)
+        return out if fired else self.unmixed(out, "p")
 
     def apply_with_params(self, params: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Apply a plan to every target of the call, then add label and record."""
@@ -151,7 +159,7 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
         if SampledParams is None:
             params = {**params, "data": kwargs}
         else:
-            params.params["data"] = kwargs
+            params = replace(params, params={**params.params, "data": kwargs})
         out: dict[str, Any] = super().apply_with_params(params, *args, **kwargs)
         if self._has_label(kwargs):
             self._mix_label(out, plan)
@@ -196,9 +204,10 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
 
     def _has_label(self, data: dict[str, Any]) -> bool:
         """Whether the call holds a class label; a processor's label field is never one."""
-        return data.get(self.label_key) is not None and self.label_key not in field_names(
-            self.processors
-        )
+        if data.get(self.label_key) is None:
+            return False
+        processors = (self.get_processor(name) for name in ("bboxes", "keypoints"))
+        return not any(self.label_key in label_fields(processor) for processor in processors)
 
     def _check_call(self, data: dict[str, Any]) -> None:
         """Raise InvalidSampleError for what cannot be mixed truthfully, fired or not."""
@@ -218,7 +227,7 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
                     f"{name} mixes image, mask, bboxes and a class label; the call also holds "
                     f"{odd}, which would no longer be true after a mix. Leave them out of the call."
                 )
-        if data.get("bboxes") is not None and "bboxes" not in self.processors:
+        if data.get("bboxes") is not None and self.get_processor("bboxes") is None:
             raise InvalidSampleError(
                 f"{name} got bboxes without a box format. Put it into a pipeline with "
                 "bbox_params: A.Compose([...], bbox_params=A.BboxParams(...))."

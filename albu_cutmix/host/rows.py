@@ -6,7 +6,7 @@ the columns that the user passed beyond the fourth, then one column per label fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +128,8 @@ def encode_fields(
         processor: The pipeline's processor of *data_name*.
         data_name: "bboxes" or "keypoints".
         fields: Values of every declared field, in order.
-        data: The call. A field still in it belongs to an empty primary, which the host has not
-            registered: its container and dtype are those of the result.
+        data: The call. The host registers no field of an empty primary; its container and
+            dtype, still in the call, are then those of the result.
         where: The donor's name for messages.
 
     Returns:
@@ -144,9 +144,7 @@ def encode_fields(
         if not values:
             columns.append(np.zeros(0))
             continue
-        if name in data or name not in known:
-            # 2.0.8 keeps metadata of earlier calls: an empty primary starts anew.
-            known.pop(name, None)
+        if name not in known:  # the first call of this pipeline, and the primary is empty
             like = _as_container(values, data.get(name), name, where)
             processor.label_manager.process_field(data_name, name, like)
         columns.append(_encode(known[name], values, name, where))
@@ -260,8 +258,3 @@ def scale_field(
     out = rows.copy()
     out[:, column] *= visibility
     return out
-
-
-def field_names(processors: Mapping[str, Any]) -> Sequence[str]:
-    """Return the label fields of all processors of a pipeline."""
-    return [name for processor in processors.values() for name in label_fields(processor)]
