@@ -33,6 +33,7 @@ __all__ = [
     "visible_fraction",
 ]
 
+TINY = np.finfo(np.float64).tiny
 # The host carries boxes as float32 shares of the image; on images of up to 8,192 pixels the
 # round trip moves an integer edge by less than this.
 SNAP = 2.0**-10
@@ -215,8 +216,9 @@ def _crop_source(draw: PatchDraw, patch: Rect, donor_shape: tuple[int, int]) -> 
 
 def snap(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return boxes whose coordinates within 2**-10 of an integer lie on it."""
-    whole = np.rint(bboxes)
-    return np.where(np.abs(bboxes - whole) < SNAP, whole, bboxes)
+    out = np.rint(bboxes)
+    np.copyto(out, bboxes, where=np.abs(bboxes - out) >= SNAP)
+    return out
 
 
 def clip_bboxes(
@@ -244,17 +246,17 @@ def map_bboxes(bboxes: NDArray[np.float64], source: Rect, patch: Rect) -> NDArra
 
 def area(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the area of each box, shape (N,), square pixels; 0 for an inverted one."""
-    sides = np.maximum(bboxes[:, 2:] - bboxes[:, :2], 0.0)
-    out: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
+    x_min, y_min, x_max, y_max = bboxes.T
+    out: NDArray[np.float64] = np.maximum(x_max - x_min, 0.0) * np.maximum(y_max - y_min, 0.0)
     return out
 
 
 def covered_area(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
     """Return the area, shape (N,), that each box shares with a rectangle."""
-    edges = np.array(rect, np.float64)
-    sides = np.minimum(bboxes[:, 2:], edges[2:]) - np.maximum(bboxes[:, :2], edges[:2])
-    np.maximum(sides, 0.0, out=sides)
-    out: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
+    x_min, y_min, x_max, y_max = bboxes.T
+    width = np.minimum(x_max, rect[2]) - np.maximum(x_min, rect[0])
+    height = np.minimum(y_max, rect[3]) - np.maximum(y_min, rect[1])
+    out: NDArray[np.float64] = np.maximum(width, 0.0) * np.maximum(height, 0.0)
     return out
 
 
@@ -277,7 +279,7 @@ def visible_fraction(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.floa
 
 def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return part / whole, 0 where there is no whole."""
-    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+    return part / np.maximum(whole, TINY)
 
 
 def visible_extent(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:

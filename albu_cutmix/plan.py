@@ -244,17 +244,15 @@ def judge_primary(
         shape: (height, width) of the primary; boxes are clipped to it first.
         rule: Mode and thresholds.
     """
-    inside = geometry.clip_bboxes(bboxes, (0, 0, shape[1], shape[0]))
-    whole, covered = geometry.area(inside), geometry.covered_area(inside, patch)
-    visibility = geometry.share(whole - covered, whole)
-    keep = _passes(visibility, rule.thresholds[0])
-    if rule.bbox_mode == "drop":
-        keep &= visibility > 1 - EPS
+    image = Rect(0, 0, shape[1], shape[0])
+    whole = geometry.covered_area(bboxes, image)  # of the box clipped to its image
+    visibility = geometry.share(whole - geometry.covered_area(bboxes, patch), whole)
+    keep = visibility > _threshold(rule, 0)
     out, changed = bboxes, np.zeros(len(bboxes), bool)
     if rule.bbox_mode == "clip":
         # A box that the patch does not touch stays as it came, even over the image's edge.
-        touched = np.flatnonzero(keep & (covered > 0))
-        extent = geometry.visible_extent(inside[touched], patch)
+        touched = np.flatnonzero(keep & (visibility < 1))
+        extent = geometry.visible_extent(geometry.clip_bboxes(bboxes[touched], image), patch)
         changed[touched] = (extent != bboxes[touched]).any(1)
         out = bboxes.copy()
         out[touched] = extent
@@ -269,21 +267,17 @@ def judge_donor(paste: Paste, rule: BoxRule) -> Fates:
     """
     donor, source = paste.donor, paste.source
     own = np.zeros((0, 4)) if donor.bboxes is None else geometry.snap(donor.bboxes)
-    own = geometry.clip_bboxes(own, (0, 0, donor.shape[1], donor.shape[0]))
-    whole = geometry.area(own)
-    shown = geometry.covered_area(own, source)
-    visibility = geometry.share(shown, whole)
-    keep = _passes(visibility, rule.thresholds[1])
-    if rule.bbox_mode == "drop":
-        keep &= visibility > 1 - EPS
+    whole = geometry.covered_area(own, Rect(0, 0, donor.shape[1], donor.shape[0]))
+    visibility = geometry.share(geometry.covered_area(own, source), whole)
+    keep = visibility > _threshold(rule, 1)
     out = geometry.map_bboxes(geometry.clip_bboxes(own, source), source, paste.patch)
     return Fates(keep, keep & (visibility < 1 - EPS), visibility, out)
 
 
-def _passes(visibility: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
-    """Whether an object stays: something of it shows, and enough."""
-    passes: NDArray[np.bool_] = (visibility > EPS) & (visibility >= threshold - EPS)
-    return passes
+def _threshold(rule: BoxRule, side: int) -> float:
+    """Return the visibility that an object of primary (0) or donor (1) must exceed to stay."""
+    least = 1.0 if rule.bbox_mode == "drop" else rule.thresholds[side]
+    return max(least - EPS, EPS)
 
 
 def _is_number(value: Any) -> bool:

@@ -210,8 +210,9 @@ class CutMix(MixTransform):
         )
         rows = bboxes if bboxes.size else np.zeros((0, added.shape[1]), bboxes.dtype)
         kept = rows[fates.keep]
-        changed = fates.changed[fates.keep]
-        kept[changed, :4] = write_bboxes(fates.bboxes[fates.changed], shape)
+        if fates.changed.any():
+            changed = fates.changed[fates.keep]
+            kept[changed, :4] = write_bboxes(fates.bboxes[fates.changed], shape)
         out = np.concatenate([kept, added.astype(rows.dtype)])
         if self.visibility_field is None:
             return out

@@ -216,7 +216,9 @@ def _numbers(values: list[Any], name: str, where: str) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         short = numbers.astype(np.float32)
     # Fractions are rounded, as the host rounds the primary's; whole numbers must stay exact.
-    bad = (short != numbers) & ((np.rint(numbers) == numbers) | ~np.isfinite(short))
+    bad = short != numbers
+    if bad.any():
+        bad &= (np.rint(numbers) == numbers) | ~np.isfinite(short)
     if bad.any():
         raise InvalidSampleError(
             f"field {name!r} travels as float32, which cannot hold "
