@@ -128,8 +128,7 @@ class Donor:
                 values = fields.pop(column_field(4 + len(columns)))
                 columns.append(np.asarray(values, np.float64).reshape(-1, 1))
             out["bboxes"] = np.hstack([bboxes, *columns]) if columns else bboxes
-        out |= fields
-        out["label"] = self.label
+        out |= {"label": self.label, **fields}
         return {key: value for key, value in out.items() if value is not None}
 
 

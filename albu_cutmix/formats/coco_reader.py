@@ -1,0 +1,203 @@
+"""Images, categories and annotations of a COCO file on their way into flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from albu_cutmix.errors import InvalidSampleError
+from albu_cutmix.formats.columns import Column, PackedText
+from albu_cutmix.formats.door import Door, judge_bboxes
+from albu_cutmix.formats.file_pool import BoxTable, group_rows
+from albu_cutmix.formats.paths import check_name
+from albu_cutmix.formats.segments import Segment, Segments, parse_segment
+
+__all__ = ["CocoReader"]
+
+LONGEST_SIDE = 1_000_000
+
+
+@dataclass
+class CocoReader:
+    """The rows of a file, checked; thrown away when the pool is made.
+
+    Args:
+        path: The file, for messages.
+        door: Refuses or counts what is false.
+        max_pixels: Most pixels a run-length mask may have.
+        fields: Annotation key of each label field.
+        labels: "id", "index" or "name".
+    """
+
+    path: Path
+    door: Door
+    max_pixels: int
+    fields: dict[str, str]
+    labels: str
+    classes: list[str] = field(default_factory=list)
+    category_ids: dict[int, int] = field(default_factory=dict)  # id -> index
+    image_ids: dict[int | str, int] = field(default_factory=dict)  # id -> index; -1: left out
+    names: list[str] = field(default_factory=list)
+    shapes: list[tuple[int, int]] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    images: list[int] = field(default_factory=list)
+    bboxes: list[list[float]] = field(default_factory=list)
+    values: list[list[Any]] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+
+    def read_categories(self, categories: Sequence[Any]) -> None:
+        """Take ids and names; a false one is always an error, since every label hangs on it."""
+        names: dict[int, str] = {}
+        for position, category in enumerate(categories):
+            entry = category if isinstance(category, dict) else {}
+            key, name = entry.get("id"), entry.get("name")
+            if type(key) is not int or key in names or not isinstance(name, str):
+                raise InvalidSampleError(
+                    f"{self.path}: category {position} must have a whole 'id' of its own and a "
+                    f"'name', got {str(category)[:80]}."
+                )
+            names[key] = name
+        self.category_ids = {key: index for index, key in enumerate(sorted(names))}
+        self.classes = [names[key] for key in self.category_ids]
+        if self.labels == "name" and len(set(self.classes)) < len(self.classes):
+            twice = next(name for name in self.classes if self.classes.count(name) > 1)
+            raise InvalidSampleError(
+                f"{self.path}: two categories have the name {twice!r}. Use labels='id'."
+            )
+
+    def read_images(self, images: Sequence[Any]) -> None:
+        """Take id, file name and size of every image."""
+        for position, entry in enumerate(images):
+            where = f"{self.path}: image at position {position}"
+            try:
+                key, name, shape = self._read_image(entry, where)
+            except InvalidSampleError as error:
+                self.door.refuse(str(error), "images")
+                left_out: Any = entry.get("id") if isinstance(entry, dict) else None
+                if type(left_out) in (int, str):
+                    self.image_ids.setdefault(left_out, -1)
+                continue
+            self.image_ids[key] = len(self.names)
+            self.names.append(name)
+            self.shapes.append(shape)
+
+    def _read_image(self, entry: Any, where: str) -> tuple[int | str, str, tuple[int, int]]:
+        if not isinstance(entry, dict):
+            raise InvalidSampleError(f"{where} must be an object, got {str(entry)[:60]}.")
+        key: Any = entry.get("id")
+        if type(key) not in (int, str):
+            raise InvalidSampleError(f"{where} must have an 'id', got {key!r}.")
+        if key in self.image_ids:
+            raise InvalidSampleError(f"{where} has the id {key!r} of another image.")
+        where = f"{where} (id {key!r})"
+        name = check_name(entry.get("file_name"), where)
+        shape: tuple[Any, Any] = entry.get("height"), entry.get("width")
+        if not all(type(side) is int and 1 <= side <= LONGEST_SIDE for side in shape):
+            raise InvalidSampleError(
+                f"{where} must have 'height' and 'width' in whole pixels, got {shape[0]!r} and "
+                f"{shape[1]!r}."
+            )
+        return key, name, shape
+
+    def read_annotations(self, annotations: Sequence[Any], *, masks: bool) -> None:
+        """Take box, fields and mask of every annotation."""
+        seen: set[int | str] = set()
+        crowds = 0
+        for position, entry in enumerate(annotations):
+            where = f"{self.path}: annotation at position {position}"
+            try:
+                crowds += self._read_annotation(entry, where, seen, masks=masks)
+            except InvalidSampleError as error:
+                self.door.refuse(str(error))
+        if crowds:
+            self.door.note(
+                f"{self.path}: {crowds} crowd regions (iscrowd 1) are no objects and were left "
+                "out. Map a field to 'iscrowd' to carry them as regions to ignore."
+            )
+
+    def _read_annotation(
+        self, entry: Any, where: str, seen: set[int | str], *, masks: bool
+    ) -> bool:
+        """Take one annotation; return whether it was a crowd that stays out."""
+        if not isinstance(entry, dict):
+            raise InvalidSampleError(f"{where} must be an object, got {str(entry)[:60]}.")
+        key: Any = entry.get("id")
+        image_id: Any = entry.get("image_id")
+        if type(key) not in (int, str) or key in seen:
+            raise InvalidSampleError(f"{where} must have an 'id' of its own, got {key!r}.")
+        seen.add(key)
+        where = f"{where} (id {key!r}, image {image_id!r})"
+        if type(image_id) not in (int, str) or image_id not in self.image_ids:
+            raise InvalidSampleError(f"{where} must have the 'image_id' of an image.")
+        image = self.image_ids[image_id]
+        if image < 0:
+            raise InvalidSampleError(f"{where} belongs to an image that was left out.")
+        crowd = entry.get("iscrowd", 0)
+        if crowd not in (0, 1):
+            raise InvalidSampleError(f"{where} must have 'iscrowd' 0 or 1, got {crowd!r}.")
+        if crowd and "iscrowd" not in self.fields.values():
+            return True
+        bbox = _read_bbox(entry.get("bbox"), where)
+        values = [self._read_field(entry, source, where) for source in self.fields.values()]
+        if masks:
+            try:
+                segmentation = entry.get("segmentation")
+                segment = parse_segment(segmentation, self.shapes[image], self.max_pixels)
+            except InvalidSampleError as error:
+                raise InvalidSampleError(f"{where} has a segmentation that {error}.") from error
+            self.segments.append(segment)
+        self.places.append(where)
+        self.images.append(image)
+        self.bboxes.append(bbox)
+        self.values.append(values)
+        return False
+
+    def _read_field(self, entry: dict[str, Any], source: str, where: str) -> Any:
+        if source == "iscrowd":
+            return int(entry.get("iscrowd", 0))
+        if source not in entry:
+            raise InvalidSampleError(f"{where} must have {source!r}, which a field asks for.")
+        value = entry[source]
+        if source == "category_id":
+            if type(value) is not int or value not in self.category_ids:
+                raise InvalidSampleError(
+                    f"{where} must have the 'category_id' of a category, got {value!r}."
+                )
+            return value if self.labels == "id" else self.category_ids[value]
+        if not isinstance(value, int | float | str):
+            raise InvalidSampleError(
+                f"{where} must have a number or a string as {source!r}, got {str(value)[:60]}."
+            )
+        return value
+
+    def table(self, *, masks: bool) -> BoxTable:
+        """Return the rows that may enter, in the order of their images."""
+        bboxes = np.array(self.bboxes, np.float64).reshape(-1, 4)
+        image = np.array(self.images, np.int64)
+        shapes = np.array(self.shapes, np.int32).reshape(-1, 2)[image]
+        good = judge_bboxes(self.door, bboxes, "coco", shapes, self.places.__getitem__)
+        order, offsets = group_rows(image[good], len(self.names))
+        rows = np.flatnonzero(good)[order]
+        columns = {}
+        for index, (name, source) in enumerate(self.fields.items()):
+            values = [self.values[row][index] for row in rows]
+            if source == "category_id" and self.labels == "name":
+                columns[name] = Column(np.array(values, np.int32), PackedText(self.classes))
+            else:
+                columns[name] = Column.of(values, f"{self.path}: key {source!r} of annotations")
+        packed = Segments.pack([self.segments[row] for row in rows]) if masks else None
+        return BoxTable(offsets, bboxes[rows], "coco", columns, packed)
+
+
+def _read_bbox(bbox: Any, where: str) -> list[float]:
+    numbers = isinstance(bbox, list) and len(bbox) == 4
+    if not numbers or not all(type(value) in (int, float) for value in bbox):
+        raise InvalidSampleError(
+            f"{where} must have 'bbox' as four numbers [x, y, width, height], got {str(bbox)[:80]}."
+        )
+    # A whole number too large for a float is as good as infinite.
+    return [float(value) if abs(value) < 2**1000 else float("inf") for value in bbox]

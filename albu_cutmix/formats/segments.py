@@ -1,0 +1,254 @@
+"""Instance masks of COCO: polygons and run lengths, checked, packed flat, decoded when drawn.
+
+A run-length mask counts pixels column by column, zeros first. The compressed form writes each
+count as a text of 6-bit letters (value + 48): five bits of a two's complement number, lowest
+first, the sixth bit says that more letters follow; from the fourth count on the difference from
+the count two before is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from albu_cutmix.errors import InvalidSampleError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Segment", "Segments", "decode_counts", "draw_polygon", "draw_runs", "parse_segment"]
+
+LETTERS_PER_COUNT = 7  # 35 bits; counts of images that may be read need 31
+MOST_CROSSINGS = 2_000_000  # of pixel rows by one outline; real ones have some thousands
+SHIFT = 4  # fractional bits that OpenCV is given
+
+
+class Segment(NamedTuple):
+    """One mask: `runs`, int32, or `parts` of points, each float32 of shape (P, 2)."""
+
+    runs: NDArray[np.int32] | None
+    parts: tuple[NDArray[np.float32], ...]
+
+
+def parse_segment(segmentation: Any, shape: tuple[int, int], max_pixels: int) -> Segment:
+    """Return a COCO segmentation checked.
+
+    Args:
+        segmentation: A list of polygons `[x, y, x, y, ...]`, or a run-length mask `{"size":
+            [height, width], "counts": list or compressed text}`.
+        shape: (height, width) of the image, pixels.
+        max_pixels: Most pixels a mask may have.
+
+    Raises:
+        InvalidSampleError: If it is none of these, or does not fit the image; the message
+            continues "... has a segmentation that ".
+    """
+    if isinstance(segmentation, dict):
+        return Segment(_parse_runs(segmentation, shape, max_pixels), ())
+    if not isinstance(segmentation, list) or not segmentation:
+        raise InvalidSampleError(
+            f"must be a list of polygons or a run-length mask, got {_short(segmentation)}"
+        )
+    return Segment(None, tuple(_parse_polygon(part, shape) for part in segmentation))
+
+
+def _parse_polygon(part: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
+    if not isinstance(part, list) or not set(map(type, part)) <= {int, float}:
+        raise InvalidSampleError(f"must hold lists of numbers, got {_short(part)}")
+    if len(part) < 6 or len(part) % 2:
+        raise InvalidSampleError(
+            f"must have x and y of three points or more in each polygon, got {len(part)} numbers"
+        )
+    try:
+        points = np.array(part, np.float64).reshape(-1, 2)
+    except OverflowError:
+        points = np.full((1, 2), np.inf)
+    # One image size of room: annotators overshoot by some pixels, never by a whole image.
+    limit = np.array([shape[1], shape[0]], np.float64)
+    good = (points >= -limit) & (points <= 2 * limit)
+    if not good.all():
+        point = points[int(np.argmin(good.all(1)))].tolist()
+        raise InvalidSampleError(
+            f"must be finite and near its image of width {shape[1]}, height {shape[0]}, got the "
+            f"point {point}"
+        )
+    return points.astype(np.float32)
+
+
+def _parse_runs(mask: dict[str, Any], shape: tuple[int, int], limit: int) -> NDArray[np.int32]:
+    size, counts = mask.get("size"), mask.get("counts")
+    if size != list(shape):
+        raise InvalidSampleError(
+            f"must have the image's size [height, width] {list(shape)}, got {_short(size)}"
+        )
+    if shape[0] * shape[1] > limit:
+        raise InvalidSampleError(
+            f"has {shape[0] * shape[1]} pixels, more than max_pixels={limit} allows"
+        )
+    if isinstance(counts, str):
+        runs = decode_counts(counts)
+    elif isinstance(counts, list) and set(map(type, counts)) <= {int}:
+        if any(not 0 <= count <= limit for count in counts):
+            raise InvalidSampleError("must have counts from 0 to the pixels of the image")
+        runs = np.array(counts, np.int64)
+    else:
+        raise InvalidSampleError(
+            f"must have counts as a list of whole numbers or a compressed text, got "
+            f"{_short(counts)}"
+        )
+    # Each is judged before the sum, which could otherwise overflow back to the right number.
+    if (runs < 0).any() or (runs > limit).any() or runs.sum() != shape[0] * shape[1]:
+        raise InvalidSampleError(
+            f"must have counts that sum to height x width = {shape[0] * shape[1]}, got "
+            f"{len(runs)} counts with the sum {int(runs.sum())}: is it truncated?"
+        )
+    return runs.astype(np.int32)
+
+
+def decode_counts(text: str) -> NDArray[np.int64]:
+    """Return the counts of a compressed run-length text, shape (R,), int64, not yet summed up.
+
+    Raises:
+        InvalidSampleError: If it holds a letter that is not of the format, or ends within a
+            count.
+    """
+    try:
+        letters = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    except UnicodeEncodeError as error:
+        raise InvalidSampleError("has compressed counts that are not ASCII") from error
+    if not len(letters):
+        return letters
+    if letters.min() < 0 or letters.max() > 63:
+        raise InvalidSampleError(
+            "has compressed counts with a letter outside '0' to 'o', so it is not COCO's form"
+        )
+    last = (letters & 32) == 0
+    if not last[-1]:
+        raise InvalidSampleError("has compressed counts that end within a number: truncated?")
+    ends = np.flatnonzero(last)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > LETTERS_PER_COUNT:
+        raise InvalidSampleError("has a compressed count of more than 35 bits")
+    place = np.arange(len(letters)) - np.repeat(starts, lengths)
+    counts = np.add.reduceat((letters & 31) << (5 * place), starts)
+    negative = (letters[ends] & 16) != 0
+    counts -= np.where(negative, np.int64(1) << (5 * lengths), 0)
+    for first in (1, 2):  # the differences run in two chains
+        counts[first::2] = np.cumsum(counts[first::2])
+    return counts
+
+
+def draw_runs(runs: NDArray[np.int32], out: NDArray[np.uint8]) -> None:
+    """Write a run-length mask, column by column, into an (H, W) mask of zeros."""
+    values = (np.arange(len(runs)) & 1).astype(np.uint8)
+    out[...] = np.repeat(values, runs).reshape(out.shape[1], out.shape[0]).T
+
+
+def draw_polygon(points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+    """Add the pixels of a polygon to an (H, W) mask: those whose centre lies inside (even-odd).
+
+    OpenCV's `fillPoly` takes every pixel that the outline touches as well, which makes objects
+    a tenth too large on COCO; it draws only what is too thin to hold a centre.
+
+    Args:
+        points: Shape (P, 2), x and y in pixels, origin in the corner of the first pixel.
+        out: uint8, written to.
+
+    Raises:
+        InvalidSampleError: If the outline crosses absurdly many pixel rows.
+    """
+    height, width = out.shape
+    start = points.astype(np.float64)
+    end = np.roll(start, -1, 0)
+    low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
+    first = np.clip(np.ceil(low - 0.5), 0, height).astype(np.int64)
+    number = np.clip(np.ceil(high - 0.5), 0, height).astype(np.int64) - first
+    if number.sum() > MOST_CROSSINGS:
+        raise InvalidSampleError(
+            f"has a polygon whose outline crosses {number.sum()} pixel rows, more than "
+            f"{MOST_CROSSINGS}"
+        )
+    edge = np.repeat(np.arange(len(start)), number)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(number) - number, number) + first[edge]
+    share = (row + 0.5 - start[edge, 1]) / (end[edge, 1] - start[edge, 1])
+    x = start[edge, 0] + share * (end[edge, 0] - start[edge, 0])
+    column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
+    if not _fill_rows(row, column, out):
+        fixed = np.rint((start - 0.5) * 2**SHIFT).astype(np.int32)
+        cv2.fillPoly(out, [fixed], 1, cv2.LINE_8, SHIFT)
+
+
+def _fill_rows(row: NDArray[np.int64], column: NDArray[np.int64], out: NDArray[np.uint8]) -> bool:
+    """Fill between crossings: the parity of those to the left decides. Return if any pixel."""
+    if not len(row):
+        return False
+    top, left = int(row.min()), int(column.min())
+    box = int(row.max()) + 1 - top, int(column.max()) + 1 - left
+    at = (row - top) * box[1] + (column - left)
+    crossings = np.bincount(at, minlength=box[0] * box[1]).reshape(box).astype(np.uint8) & 1
+    inside = np.bitwise_xor.accumulate(crossings, axis=1)[:, : out.shape[1] - left]
+    out[top : top + box[0], left : left + inside.shape[1]] |= inside
+    return bool(inside.any())
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """The masks of all rows of a pool, flat.
+
+    Args:
+        points: Points of all polygons, shape (P, 2), float32, x and y in pixels.
+        part_ends: Where each polygon ends in `points`, after a 0.
+        runs: Counts of all run-length masks, int32.
+        row_parts: Row i owns polygons row_parts[i] to row_parts[i + 1].
+        row_runs: The same for `runs`; a row has either.
+    """
+
+    points: NDArray[np.float32]
+    part_ends: NDArray[np.int64]
+    runs: NDArray[np.int32]
+    row_parts: NDArray[np.int64]
+    row_runs: NDArray[np.int64]
+
+    @classmethod
+    def pack(cls, segments: Sequence[Segment]) -> Segments:
+        """Lay checked segments one after the other."""
+        parts = [part for segment in segments for part in segment.parts]
+        runs = [np.zeros(0, np.int32) if s.runs is None else s.runs for s in segments]
+        return cls(
+            np.concatenate([np.zeros((0, 2), np.float32), *parts]),
+            np.cumsum([0, *map(len, parts)], dtype=np.int64),
+            np.concatenate([np.zeros(0, np.int32), *runs]),
+            np.cumsum([0, *(len(segment.parts) for segment in segments)], dtype=np.int64),
+            np.cumsum([0, *map(len, runs)], dtype=np.int64),
+        )
+
+    def decode(self, rows: range, shape: tuple[int, int], most: int) -> NDArray[np.uint8]:
+        """Return the masks of some rows, shape (N, H, W), uint8, 0 or 1.
+
+        Raises:
+            InvalidSampleError: If they have more than *most* pixels together.
+        """
+        if len(rows) * shape[0] * shape[1] > most:
+            raise InvalidSampleError(
+                f"{len(rows)} masks of {shape[1]} x {shape[0]} pixels are more than {most} pixels "
+                "(16 x max_pixels). Raise max_pixels if the file can be trusted."
+            )
+        out = np.zeros((len(rows), *shape), np.uint8)
+        for mask, row in zip(out, rows, strict=True):
+            runs = self.runs[self.row_runs[row] : self.row_runs[row + 1]]
+            if len(runs):
+                draw_runs(runs, mask)
+            for part in range(self.row_parts[row], self.row_parts[row + 1]):
+                draw_polygon(self.points[self.part_ends[part] : self.part_ends[part + 1]], mask)
+        return out
+
+
+def _short(value: Any) -> str:
+    """Return a value for a message: it may be as long as a file."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

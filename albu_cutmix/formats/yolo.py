@@ -1,0 +1,259 @@
+"""YOLO text labels as a pool."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
+from albu_cutmix.formats.columns import Column, PackedText
+from albu_cutmix.formats.door import Door, judge_bboxes
+from albu_cutmix.formats.file_pool import BoxTable, FilePool, group_rows
+from albu_cutmix.formats.images import FileOptions
+from albu_cutmix.formats.number_text import parse_numbers
+from albu_cutmix.formats.paths import IMAGE_SUFFIXES, check_folder, list_files, read_text
+
+__all__ = ["yolo_pool"]
+
+YAML = (".yaml", ".yml")
+
+
+def yolo_pool(
+    images: str | Path | Sequence[str | Path],
+    labels: str | Path | None = None,
+    names: Sequence[str] | Mapping[int, str] | str | Path | None = None,
+    *,
+    field: str = "labels",
+    label_as: str = "index",
+    max_pixels: int = 64_000_000,
+    color: str = "rgb",
+    on_error: str = "raise",
+) -> FilePool:
+    """Make a pool of images with one text of lines `class cx cy w h` each, in shares of the image.
+
+    The texts are read and checked now; images are opened when drawn. An image without a text, or
+    with an empty one, is a donor without boxes. Boxes of no area are left out with a warning.
+
+    Args:
+        images: A folder (with the folders in it), a list of image files, or a `data.yaml` with
+            `path`, `train` (a folder or several, inside the yaml's own) and `names`.
+        labels: The folder of the texts, laid out as the images. None: the last `images` in the
+            path of each image becomes `labels`; without one, the texts lie beside the images.
+        names: Class names: a list, `{0: "pear"}`, a text file with one per line, or a yaml with
+            `names`. None: those of the `data.yaml`, or classes are numbers only.
+        field: Label field of the pipeline that takes the classes.
+        label_as: "index", or "name" of the class.
+        max_pixels: See `coco_pool`.
+        color: See `coco_pool`.
+        on_error: See `coco_pool`.
+
+    Returns:
+        The pool; see `coco_pool`.
+
+    Raises:
+        InvalidArgumentError: If an argument is not as said here, or no image has a text.
+        DonorReadError: If a text cannot be read.
+        InvalidSampleError: If a line is false; the message names file and line.
+        EmptyPoolError: If there is no image.
+
+    Example:
+        ```python
+        pool = yolo_pool("pears/images", names="pears/classes.txt")
+        ```
+    """
+    options = FileOptions(max_pixels, color)
+    door = Door("yolo_pool", on_error)
+    if label_as not in ("index", "name"):
+        raise InvalidArgumentError(f"label_as must be 'index' or 'name', got {label_as!r}.")
+    source = str(images) if isinstance(images, str | Path) else "the list of images"
+    if isinstance(images, str | Path) and Path(images).suffix.lower() in YAML:
+        images, found = _read_data_yaml(Path(images))
+        names = found if names is None else names
+    classes = _read_names(names)
+    if label_as == "name" and classes is None:
+        raise InvalidArgumentError("label_as='name' needs names, got None.")
+    root, files = _find_images(images)
+    texts = _label_files(root, files, None if labels is None else check_folder(labels, "labels"))
+    table = _read_table(door, texts, classes, field, named=label_as == "name")
+    door.announce()
+    return FilePool(
+        root,
+        files,
+        source=source,
+        options=options,
+        on_error=on_error,
+        boxes=table,
+        classes=classes,
+        findings=door.findings,
+    )
+
+
+def _read_data_yaml(path: Path) -> tuple[list[Path], Any]:
+    """Return the image folders and names of a `data.yaml`."""
+    data = _load_yaml(path)
+    train = data.get("train")
+    folders = train if isinstance(train, list) else [train]
+    home = Path(os.path.realpath(path)).parent
+    found = []
+    for folder in folders:
+        if not isinstance(folder, str):
+            raise InvalidArgumentError(
+                f"{path}: 'train' must be a folder or a list of folders, got {train!r}."
+            )
+        below = home / str(data.get("path") or ".") / folder
+        resolved = Path(os.path.realpath(below))
+        if not resolved.is_dir():  # exports that mean their own folder by "../train/images"
+            resolved = Path(os.path.realpath(home / folder.removeprefix("../")))
+        # The text comes with the data: it must not lead to other files of this machine.
+        if not resolved.is_relative_to(home) or not resolved.is_dir():
+            raise InvalidArgumentError(
+                f"{path}: 'path' and 'train' must lead to a folder inside {home}, got {below}. "
+                "Pass the image folder itself, and names=<this file>."
+            )
+        found += [resolved / name for name in list_files(resolved, IMAGE_SUFFIXES)]
+    return found, data.get("names")
+
+
+def _load_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(read_text(path))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise DonorReadError(f"{path}: must be YAML, got {error}") from error
+    if not isinstance(data, dict):
+        raise DonorReadError(f"{path}: must be a YAML mapping, got {type(data).__name__}.")
+    return data
+
+
+def _read_names(names: Any) -> tuple[str, ...] | None:
+    """Return the class names in order, wherever they come from."""
+    if names is None:
+        return None
+    if isinstance(names, str | Path):
+        path = Path(names)
+        if path.suffix.lower() in YAML:
+            return _read_names(_load_yaml(path).get("names", ()))
+        names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    if isinstance(names, Mapping):
+        if set(names) != set(range(len(names))):
+            raise InvalidArgumentError(
+                f"names must number the classes from 0 without gaps, got {sorted(map(str, names))}."
+            )
+        names = [names[index] for index in range(len(names))]
+    if not isinstance(names, list | tuple) or not names:
+        raise InvalidArgumentError(
+            f"names must be a list, a mapping or a file of class names, got {names!r}."
+        )
+    if len(set(map(str, names))) < len(names):
+        raise InvalidArgumentError(f"names must be distinct, got {list(map(str, names))}.")
+    return tuple(map(str, names))
+
+
+def _find_images(images: Any) -> tuple[Path, list[str]]:
+    """Return the root and the files below it."""
+    if isinstance(images, str | Path):
+        root = check_folder(images, "images")
+        return root, list_files(root, IMAGE_SUFFIXES)
+    try:
+        paths = [Path(path).absolute() for path in images]
+    except TypeError as error:
+        raise InvalidArgumentError(
+            f"images must be a folder, a data.yaml or a list of files, got {images!r}."
+        ) from error
+    if not paths:
+        return Path.cwd(), []
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    return root, [path.relative_to(root).as_posix() for path in paths]
+
+
+def _label_files(root: Path, files: Sequence[str], labels: Path | None) -> list[Path]:
+    """Return where the text of each image is or would be."""
+    if labels is not None:
+        texts = [(labels / name).with_suffix(".txt") for name in files]
+    else:
+        texts = [_beside(root / name).with_suffix(".txt") for name in files]
+    if files and not any(text.is_file() for text in texts):
+        raise InvalidArgumentError(
+            f"labels must be the folder of the label texts, but none of {len(files)} images has "
+            f"one; looked for {texts[0]} and so on. Pass labels=<folder>; background images only "
+            "need empty texts."
+        )
+    return texts
+
+
+def _beside(image: Path) -> Path:
+    """Return the path with its last folder `images` renamed to `labels`."""
+    parts = list(image.parts)
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] == "images":
+            parts[index] = "labels"
+            break
+    return Path(*parts)
+
+
+def _read_table(
+    door: Door, texts: Sequence[Path], classes: tuple[str, ...] | None, field: str, *, named: bool
+) -> BoxTable:
+    """Read every label text into rows."""
+    images: list[int] = []
+    lines: list[int] = []
+    rows: list[list[float]] = []
+    for image, text in enumerate(texts):
+        if not text.exists():
+            continue
+        try:
+            content = read_text(text)
+        except DonorReadError as error:
+            if door.on_error == "raise":
+                raise
+            door.leave_out(str(error), "label files")
+            continue
+        for number, line in enumerate(content.splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                rows.append(_read_line(line, classes))
+            except InvalidSampleError as error:
+                door.refuse(f"{text}, line {number} {error}.")
+                continue
+            images.append(image)
+            lines.append(number)
+    values = np.array(rows, np.float64).reshape(-1, 5)
+    image_of = np.array(images, np.int64)
+    good = judge_bboxes(
+        door,
+        values[:, 1:],
+        "yolo",
+        np.zeros((len(values), 2), np.int32),
+        lambda row: f"{texts[images[row]]}, line {lines[row]}",
+    )
+    kept = values[good]
+    _, offsets = group_rows(image_of[good], len(texts))
+    if named:
+        column = Column(kept[:, 0].astype(np.int32), PackedText(classes or ()))
+    else:
+        column = Column(kept[:, 0].astype(np.int64))
+    return BoxTable(offsets, kept[:, 1:].copy(), "yolo", {field: column})
+
+
+def _read_line(line: str, classes: tuple[str, ...] | None) -> list[float]:
+    """Return class and box of a line; an error continues the sentence "file, line 3 ..."."""
+    columns = len(line.split())
+    if columns != 5:
+        polygon = columns >= 7 and columns % 2
+        what = "a polygon, which this pool does not read yet: convert it to its box"
+        other = "not 'class cx cy w h'"
+        raise InvalidSampleError(f"has {columns} columns: {what if polygon else other}")
+    row = parse_numbers(line)
+    if len(row) != 5:
+        raise InvalidSampleError(f"must be 'class cx cy w h', got {line[:80]!r}")
+    label = row[0]
+    most = 2**31 if classes is None else len(classes)
+    if not label.is_integer() or not 0 <= label < most:
+        known = "a whole number from 0" if classes is None else f"from 0 to {most - 1}, as in names"
+        raise InvalidSampleError(f"must have a class that is {known}, got {line.split()[0][:20]}")
+    return row
