@@ -1,5 +1,6 @@
 """CutMix for Albumentations that keeps every target true."""
 
+from albu_cutmix.draw import draw_mix
 from albu_cutmix.errors import (
     CutMixError,
     DonorReadError,
@@ -30,5 +31,6 @@ __all__ = [
     "MixRecord",
     "MixTargets",
     "dataset_pool",
+    "draw_mix",
     "seed_worker",
 ]

@@ -1,6 +1,6 @@
-"""Rectangles and boxes as numbers: draw a patch, fit a donor, see what stays visible.
+"""Rectangles as numbers: draw a patch, place it, fit a donor to it.
 
-Order everywhere: x before y, boxes xyxy in pixels, rectangles half-open integers, shapes
+Order everywhere: x before y, rectangles half-open integers in pixels, shapes
 `(height, width)`. Drawing (`rng` to `PatchDraw`) and computing (`PatchDraw` to `Rect`) are
 separate, so that a test can feed the second part.
 """
@@ -8,35 +8,19 @@ separate, so that a test can feed the second part.
 from __future__ import annotations
 
 from math import exp, floor, log, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = [
     "PatchDraw",
     "Rect",
-    "area",
-    "clip_bboxes",
-    "covered_area",
     "draw_patch",
     "fit_source",
-    "map_bboxes",
     "place_inside",
     "place_paper",
     "place_whole",
-    "share",
-    "snap",
-    "visible_extent",
-    "visible_fraction",
 ]
-
-TINY = np.finfo(np.float64).tiny
-# The host carries boxes as float32 shares of the image; on images of up to 8,192 pixels the
-# round trip moves an integer edge by less than this.
-SNAP = 2.0**-10
 
 
 class Rect(NamedTuple):
@@ -212,99 +196,3 @@ def _crop_source(draw: PatchDraw, patch: Rect, donor_shape: tuple[int, int]) -> 
     x = floor(draw.source_x * (d_width - width + 1))
     y = floor(draw.source_y * (d_height - height + 1))
     return Rect(x, y, x + width, y + height)
-
-
-def snap(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return boxes whose coordinates within 2**-10 of an integer lie on it."""
-    out = np.rint(bboxes)
-    np.copyto(out, bboxes, where=np.abs(bboxes - out) >= SNAP)
-    return out
-
-
-def clip_bboxes(
-    bboxes: NDArray[np.float64], rect: tuple[int, int, int, int]
-) -> NDArray[np.float64]:
-    """Return the part of each box, shape (N, 4), that lies in a rectangle.
-
-    A box outside comes back with no area, on the rectangle's edge.
-    """
-    x_min, y_min, x_max, y_max = rect
-    low = np.array((x_min, y_min, x_min, y_min), np.float64)
-    out: NDArray[np.float64] = np.maximum(bboxes, low)
-    high = np.array((x_max, y_max, x_max, y_max), np.float64)
-    return np.minimum(out, high, out=out)
-
-
-def map_bboxes(bboxes: NDArray[np.float64], source: Rect, patch: Rect) -> NDArray[np.float64]:
-    """Return boxes, shape (N, 4), of donor pixels in primary pixels: source onto patch."""
-    sx, sy = patch.width / source.width, patch.height / source.height
-    out: NDArray[np.float64] = bboxes - np.array(source[:2] * 2, np.float64)
-    out *= np.array((sx, sy, sx, sy))
-    out += np.array(patch[:2] * 2, np.float64)
-    return out
-
-
-def area(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the area of each box, shape (N,), square pixels; 0 for an inverted one."""
-    x_min, y_min, x_max, y_max = bboxes.T
-    out: NDArray[np.float64] = np.maximum(x_max - x_min, 0.0) * np.maximum(y_max - y_min, 0.0)
-    return out
-
-
-def covered_area(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
-    """Return the area, shape (N,), that each box shares with a rectangle."""
-    x_min, y_min, x_max, y_max = bboxes.T
-    width = np.minimum(x_max, rect[2]) - np.maximum(x_min, rect[0])
-    height = np.minimum(y_max, rect[3]) - np.maximum(y_min, rect[1])
-    out: NDArray[np.float64] = np.maximum(width, 0.0) * np.maximum(height, 0.0)
-    return out
-
-
-def visible_fraction(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
-    """Return how much of each box lies outside a rectangle.
-
-    Args:
-        bboxes: Boxes, shape (N, 4), float64, pixels, xyxy. Not modified.
-        rect: Half-open integer rectangle, pixels.
-
-    Returns:
-        Shape (N,), float64, in [0, 1]. A box of no area gives 0.
-
-    >>> visible_fraction(np.array([[0.0, 0.0, 4.0, 4.0]]), Rect(0, 0, 2, 4))
-    array([0.5])
-    """
-    whole = area(bboxes)
-    return share(whole - covered_area(bboxes, rect), whole)
-
-
-def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return part / whole, 0 where there is no whole."""
-    return part / np.maximum(whole, TINY)
-
-
-def visible_extent(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
-    """Return the tightest box around each box minus a rectangle.
-
-    It shrinks only where the rectangle spans the box's full height or width from a side; a
-    corner or a hole leaves it as it is. A box that is covered whole comes back with no area.
-
-    Args:
-        bboxes: Boxes, shape (N, 4), float64, pixels, xyxy. Not modified.
-        rect: Half-open integer rectangle, pixels.
-
-    Returns:
-        Shape (N, 4), float64.
-
-    >>> visible_extent(np.array([[0.0, 0.0, 4.0, 4.0]]), Rect(0, 0, 2, 4))
-    array([[2., 0., 4., 4.]])
-    """
-    low, high = bboxes[:, :2], bboxes[:, 2:]  # columns: x, y
-    edges = np.array(rect, np.float64)
-    start, stop = edges[:2], edges[2:]
-    from_low, from_high = low >= start, high <= stop
-    spans = (from_low & from_high)[:, ::-1]  # whether the other axis is covered from end to end
-    out = bboxes.copy()
-    np.minimum(np.maximum(low, stop), high, out=out[:, :2], where=spans & from_low)
-    np.minimum(high, start, out=out[:, 2:], where=spans & from_high)
-    np.maximum(out[:, 2:], out[:, :2], out=out[:, 2:])
-    return out

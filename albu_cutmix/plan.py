@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from albu_cutmix import geometry
+from albu_cutmix import boxes, geometry
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.geometry import Rect
 from albu_cutmix.sample import Donor
@@ -245,14 +245,14 @@ def judge_primary(
         rule: Mode and thresholds.
     """
     image = Rect(0, 0, shape[1], shape[0])
-    whole = geometry.covered_area(bboxes, image)  # of the box clipped to its image
-    visibility = geometry.share(whole - geometry.covered_area(bboxes, patch), whole)
+    whole = boxes.covered_area(bboxes, image)  # of the box clipped to its image
+    visibility = boxes.share(whole - boxes.covered_area(bboxes, patch), whole)
     keep = visibility > _threshold(rule, 0)
     out, changed = bboxes, np.zeros(len(bboxes), bool)
     if rule.bbox_mode == "clip":
         # A box that the patch does not touch stays as it came, even over the image's edge.
         touched = np.flatnonzero(keep & (visibility < 1))
-        extent = geometry.visible_extent(geometry.clip_bboxes(bboxes[touched], image), patch)
+        extent = boxes.visible_extent(boxes.clip_bboxes(bboxes[touched], image), patch)
         changed[touched] = (extent != bboxes[touched]).any(1)
         out = bboxes.copy()
         out[touched] = extent
@@ -266,11 +266,11 @@ def judge_donor(paste: Paste, rule: BoxRule) -> Fates:
     by the share of them that lies in the source, and mapped to the patch.
     """
     donor, source = paste.donor, paste.source
-    own = np.zeros((0, 4)) if donor.bboxes is None else geometry.snap(donor.bboxes)
-    whole = geometry.covered_area(own, Rect(0, 0, donor.shape[1], donor.shape[0]))
-    visibility = geometry.share(geometry.covered_area(own, source), whole)
+    own = np.zeros((0, 4)) if donor.bboxes is None else boxes.snap(donor.bboxes)
+    whole = boxes.covered_area(own, Rect(0, 0, donor.shape[1], donor.shape[0]))
+    visibility = boxes.share(boxes.covered_area(own, source), whole)
     keep = visibility > _threshold(rule, 1)
-    out = geometry.map_bboxes(geometry.clip_bboxes(own, source), source, paste.patch)
+    out = boxes.map_bboxes(boxes.clip_bboxes(own, source), source, paste.patch)
     return Fates(keep, keep & (visibility < 1 - EPS), visibility, out)
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.boxes import from_xyxy, to_xyxy
+from albu_cutmix.errors import InvalidSampleError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BBOX_FORMATS", "Donor", "column_field", "from_xyxy", "to_xyxy"]
+__all__ = ["Donor", "column_field"]
 
 IMAGE_DTYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "float32"))
-BBOX_FORMATS = ("pascal_voc", "coco", "cxcywh", "albumentations", "yolo")
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,50 +220,3 @@ def _check_bboxes(bboxes: Any, shape: tuple[int, int], where: str) -> NDArray[np
         )
         raise InvalidSampleError(f"box {row} of {where}, xyxy pixels {rows[row].tolist()}, {what}")
     return rows
-
-
-def to_xyxy(bboxes: Any, bbox_format: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return boxes of an Albumentations format as xyxy pixels.
-
-    Args:
-        bboxes: Shape (N, 4). Not modified.
-        bbox_format: One of `BBOX_FORMATS`: "pascal_voc" (xyxy pixels), "coco" (x, y, w, h
-            pixels), "cxcywh" (pixels), "albumentations" (xyxy, shares of the image), "yolo"
-            (cxcywh, shares).
-        shape: (height, width) of the image that the boxes belong to.
-
-    Returns:
-        Shape (N, 4), float64.
-
-    Raises:
-        InvalidArgumentError: If the format is unknown.
-    """
-    _check_format(bbox_format)
-    rows = np.array(bboxes, np.float64).reshape(-1, 4)
-    if bbox_format in ("albumentations", "yolo"):
-        rows *= [shape[1], shape[0], shape[1], shape[0]]
-    if bbox_format in ("yolo", "cxcywh"):
-        rows[:, :2] -= rows[:, 2:] / 2
-    if bbox_format in ("yolo", "cxcywh", "coco"):
-        rows[:, 2:] += rows[:, :2]
-    return rows
-
-
-def from_xyxy(bboxes: Any, bbox_format: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return xyxy pixel boxes in an Albumentations format: the inverse of `to_xyxy`."""
-    _check_format(bbox_format)
-    rows = np.array(bboxes, np.float64).reshape(-1, 4)
-    if bbox_format in ("yolo", "cxcywh", "coco"):
-        rows[:, 2:] -= rows[:, :2]
-    if bbox_format in ("yolo", "cxcywh"):
-        rows[:, :2] += rows[:, 2:] / 2
-    if bbox_format in ("albumentations", "yolo"):
-        rows /= [shape[1], shape[0], shape[1], shape[0]]
-    return rows
-
-
-def _check_format(bbox_format: str) -> None:
-    if bbox_format not in BBOX_FORMATS:
-        raise InvalidArgumentError(
-            f"bbox_format must be one of {', '.join(BBOX_FORMATS)}, got {bbox_format!r}."
-        )

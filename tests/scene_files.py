@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from albu_cutmix.sample import from_xyxy
+from albu_cutmix.boxes import from_xyxy
 from albu_cutmix.scenes import OBJECT_CLASSES, scene_pool
 
 

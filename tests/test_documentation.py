@@ -60,7 +60,9 @@ def test_readme_examples_are_short():
 
 def test_ci_calls_the_test_command_of_the_readme():
     """The line that tells a stranger how to run the tests is the line that CI runs."""
-    command = re.search(r"^python3 -m venv .*pytest$", (ROOT / "README.md").read_text("utf-8"), re.M)
+    command = re.search(
+        r"^python3 -m venv .*pytest$", (ROOT / "README.md").read_text("utf-8"), re.M
+    )
     assert command
     assert command.group() in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
 

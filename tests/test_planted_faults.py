@@ -22,7 +22,7 @@ from strategies import (
     run_untouched,
 )
 
-from albu_cutmix import functional, geometry, labels, plan, transforms
+from albu_cutmix import boxes, functional, geometry, labels, plan, transforms
 from albu_cutmix.geometry import Rect
 from albu_cutmix.host import base, rows
 from albu_cutmix.plan import MixPlan
@@ -148,7 +148,7 @@ def donor_box_not_clipped(patch):
     real = transforms.judge_donor
 
     def whole(paste, rule):
-        mapped = geometry.map_bboxes(paste.donor.bboxes, paste.source, paste.patch)
+        mapped = boxes.map_bboxes(paste.donor.bboxes, paste.source, paste.patch)
         return real(paste, rule)._replace(bboxes=mapped)
 
     patch.setattr(transforms, "judge_donor", whole)
@@ -156,7 +156,7 @@ def donor_box_not_clipped(patch):
 
 def donor_box_not_moved(patch):
     """The offset of source to patch is forgotten."""
-    patch.setattr(geometry, "map_bboxes", lambda bboxes, source, patch: bboxes)
+    patch.setattr(boxes, "map_bboxes", lambda bboxes, source, patch: bboxes)
 
 
 def donor_box_kept_unseen(patch):
@@ -189,7 +189,7 @@ def box_cut_at_a_corner(patch):
         out[into, 2] = rect.x_min
         return out
 
-    patch.setattr(geometry, "visible_extent", greedy)
+    patch.setattr(boxes, "visible_extent", greedy)
 
 
 def covered_boxes_stay(patch):

@@ -154,7 +154,7 @@ def test_seed_worker_without_a_pipeline_says_what_to_do():
     loader = DataLoader(
         Plain(), num_workers=1, worker_init_fn=seed_worker, multiprocessing_context="fork"
     )
-    with pytest.raises(InvalidArgumentError, match="found no Albumentations pipeline.*Plain"):
+    with pytest.raises(InvalidArgumentError, match=r"found no Albumentations pipeline.*Plain"):
         list(loader)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from albu_cutmix.boxes import to_xyxy
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
-from albu_cutmix.sample import to_xyxy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

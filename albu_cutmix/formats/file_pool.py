@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from albu_cutmix.boxes import to_xyxy
 from albu_cutmix.errors import DonorReadError, EmptyPoolError, InvalidSampleError
 from albu_cutmix.formats.columns import Column, PackedText
 from albu_cutmix.formats.images import FileOptions, read_image
 from albu_cutmix.formats.paths import resolve_inside
 from albu_cutmix.pool import BasePool
-from albu_cutmix.sample import Donor, to_xyxy
+from albu_cutmix.sample import Donor
 
 if TYPE_CHECKING:
     from pathlib import Path

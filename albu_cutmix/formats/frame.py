@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from albu_cutmix.boxes import BBOX_FORMATS
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.formats.columns import Column
 from albu_cutmix.formats.door import Door, judge_bboxes
@@ -16,7 +17,6 @@ from albu_cutmix.formats.file_pool import BoxTable, FilePool, group_rows
 from albu_cutmix.formats.images import FileOptions
 from albu_cutmix.formats.number_text import parse_numbers
 from albu_cutmix.formats.paths import check_folder, check_name
-from albu_cutmix.sample import BBOX_FORMATS
 
 __all__ = ["frame_pool"]
 

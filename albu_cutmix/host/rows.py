@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from albu_cutmix.boxes import snap
 from albu_cutmix.errors import InvalidSampleError
-from albu_cutmix.geometry import snap
 from albu_cutmix.sample import column_field
 
 if TYPE_CHECKING:
