@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from albu_cutmix.draw import (
-    COLORS,
     Fates,
     draw_boxes,
     draw_legend,
@@ -113,7 +112,7 @@ def mix_samples(pool: BasePool, n: int, seed: int) -> list[Mixed]:
 def draw_sheet(mixes: list[Mixed]) -> NDArray[np.uint8]:
     """Draw primary, donor and mix of every sample under a title and a legend; RGB, uint8."""
     width = 3 * TILE[0] + 4 * 16
-    parts = [_title(width), draw_legend(list(COLORS), width)]
+    parts = [_title(width), draw_legend([*Fates._fields, "patch"], width)]
     parts += [_row(mixed, width) for mixed in mixes]
     return np.vstack([*parts, np.full((10, width, 3), 250, np.uint8)])
 

@@ -27,6 +27,7 @@ COLORS = {
     "dropped": (240, 70, 40),
     "donor": (80, 185, 255),
     "patch": (255, 255, 255),
+    "box": (205, 150, 255),
 }
 MEANINGS = {
     "kept": "kept: not changed",
@@ -34,6 +35,7 @@ MEANINGS = {
     "dropped": "dropped: too little shows",
     "donor": "from the donor",
     "patch": "patch, and its source",
+    "box": "box of the mix",
 }
 HALO = (15, 18, 28)
 TOLERANCE = 0.01  # pixels: the host's float32 round trip is far below
@@ -115,7 +117,7 @@ def draw_mix(
     boxes = _boxes(out, bbox_format, shape)
     names = _names(out, labels, len(boxes))
     if primary is None:
-        groups = [("kept", boxes, names)]
+        groups = [("box", boxes, names)]
     else:
         before = _boxes(primary, bbox_format, shape)
         fates = match_fates(boxes, before, record)

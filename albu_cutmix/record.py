@@ -132,8 +132,13 @@ class MixRecord(NamedTuple):
         if set(row) != set(cls._fields):
             odd = sorted(set(row) ^ set(cls._fields))
             raise InvalidSampleError(f"a record must hold every field once; missing or odd: {odd}.")
-        arrays = {name: np.array(row[name], dtype) for name, dtype in _DTYPES.items()}
-        slots = len(arrays["donors"])
-        arrays |= {key: arrays[key].reshape(slots, 4) for key in ("patches", "sources")}
-        arrays["donor_shapes"] = arrays["donor_shapes"].reshape(slots, 2)
-        return cls(**{**row, **arrays, "lam": np.float32(row["lam"])})
+        try:
+            arrays = {name: np.array(row[name], dtype) for name, dtype in _DTYPES.items()}
+            slots = len(arrays["donors"])
+            arrays |= {key: arrays[key].reshape(slots, 4) for key in ("patches", "sources")}
+            arrays["donor_shapes"] = arrays["donor_shapes"].reshape(slots, 2)
+            return cls(**{**row, **arrays, "lam": np.float32(row["lam"])})
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidSampleError(
+                f"a record must hold whole numbers in arrays of one length, got {line!r}: {error}."
+            ) from error

@@ -19,7 +19,7 @@ __all__ = ["Donor", "column_field"]
 IMAGE_DTYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "float32"))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Donor:
     """A sample of a pool. Arrays are shared, never written to.
 
@@ -56,13 +56,12 @@ class Donor:
             object.__setattr__(self, "masks", _check_masks(self.masks, self.shape, where))
         if self.bboxes is not None:
             object.__setattr__(self, "bboxes", _check_bboxes(self.bboxes, self.shape, where))
-        rows = 0 if self.bboxes is None else len(self.bboxes)
-        for name, values in self.fields.items():
-            if isinstance(values, str) or len(values) != rows:
-                raise InvalidSampleError(
-                    f"{where} has {rows} boxes, got {len(values)} values in field {name!r}. "
-                    "Give one value per box."
-                )
+        _check_fields(self.fields, 0 if self.bboxes is None else len(self.bboxes), where)
+
+    def __repr__(self) -> str:
+        """Return id and sizes: pixels are never printed."""
+        boxes = "not annotated" if self.bboxes is None else f"{len(self.bboxes)} boxes"
+        return f"Donor({self.id!r}, {self.image.dtype} {self.image.shape}, {boxes})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Donor:
         """Return itself: replay copies parameters, and pixels must not travel with them."""
@@ -174,6 +173,11 @@ def check_mask(mask: Any, shape: tuple[int, ...], where: str, name: str = "mask"
 
 def _check_masks(masks: Any, shape: tuple[int, int], where: str) -> NDArray[Any]:
     """Return instance masks as one array (N, H, W), checked."""
+    if not hasattr(masks, "__len__") or isinstance(masks, str):
+        raise InvalidSampleError(
+            f"masks must be an array (N, H, W) or a sequence of (H, W) masks, got "
+            f"{type(masks).__name__} in {where}."
+        )
     for row in masks:
         check_mask(row, shape, where, "each of masks")
     if isinstance(masks, np.ndarray):
@@ -182,6 +186,22 @@ def _check_masks(masks: Any, shape: tuple[int, int], where: str) -> NDArray[Any]
     if len(kinds) > 1:
         raise InvalidSampleError(f"masks must share one dtype and shape, got {kinds} in {where}.")
     return np.stack(masks) if len(masks) else np.zeros((0, *shape), np.uint8)
+
+
+def _check_fields(fields: Any, rows: int, where: str) -> None:
+    """Raise InvalidSampleError unless every field holds one value per box."""
+    if not isinstance(fields, Mapping):
+        raise InvalidSampleError(
+            f"fields must be a mapping of names to one value per box, got "
+            f"{type(fields).__name__} in {where}."
+        )
+    for name, values in fields.items():
+        count = None if isinstance(values, str) or not hasattr(values, "__len__") else len(values)
+        if count != rows:
+            got = f"{count} values" if count is not None else type(values).__name__
+            raise InvalidSampleError(
+                f"{where} has {rows} boxes, got {got} in field {name!r}. Give one value per box."
+            )
 
 
 def _rows(bboxes: Any, where: str) -> NDArray[np.float64]:

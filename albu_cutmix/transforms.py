@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from albu_cutmix.errors import EmptyPoolError, InvalidArgumentError, InvalidSampleError
+from albu_cutmix.errors import CutMixError, EmptyPoolError, InvalidArgumentError, InvalidSampleError
 from albu_cutmix.functional import paste_image, paste_mask
 from albu_cutmix.host.base import MixTransform
+from albu_cutmix.host.fields import label_fields
 from albu_cutmix.host.rows import (
     bbox_format,
     donor_rows,
-    label_fields,
     read_bboxes,
     scale_field,
     write_bboxes,
@@ -117,12 +118,12 @@ class CutMix(MixTransform):
         metadata_key: str = "mix_metadata",
         p: float = 0.5,
     ) -> None:
-        _check_pool(pool)
+        _check_pool(pool, "pool", InvalidArgumentError)
         self._patch_rule = PatchRule(alpha, area_range, ratio_range, placement, fit)
         self._box_rule = BoxRule(bbox_mode, min_visibility)
         known = classes if classes is not None else getattr(pool, "classes", None)
         super().__init__(
-            LabelRule(label_mode, known), label_key, record_key, {metadata_key, "pool_index"}, p
+            LabelRule(label_mode, known), label_key, record_key, p, metadata_key=metadata_key
         )
         self._pool = pool
         self.alpha, self.area_range, self.ratio_range = alpha, area_range, ratio_range
@@ -151,13 +152,10 @@ class CutMix(MixTransform):
                 f"CutMix has no pool and the call no {self.metadata_key!r}. Use CutMix(pool), or "
                 f"pass a list of donors in the call: transform(..., {self.metadata_key}=[...])."
             )
+        _check_pool(donors, self.metadata_key, InvalidSampleError)
         count = len(donors)
-        if count == 0:
-            raise EmptyPoolError(f"CutMix needs at least one donor, got none in {_name(donors)}.")
-        if exclude is not None and not 0 <= exclude < count:
-            raise InvalidSampleError(
-                f"pool_index must be an index of the pool of {count} donors, got {exclude!r}."
-            )
+        if exclude is not None:
+            exclude = _check_index(exclude, count)
         shape = data["image"].shape[:2]
 
         def fetch(index: int) -> Donor:
@@ -254,7 +252,7 @@ class MixTargets(MixTransform):
     ) -> None:
         if p != 1.0:
             raise InvalidArgumentError(f"MixTargets must always run: p must be 1.0, got {p!r}.")
-        super().__init__(LabelRule(label_mode, classes), label_key, record_key, set(), p)
+        super().__init__(LabelRule(label_mode, classes), label_key, record_key, p)
         self.classes, self.label_mode = classes, label_mode
 
     def get_transform_init_args_names(self) -> tuple[str, ...]:
@@ -266,19 +264,30 @@ class MixTargets(MixTransform):
         return MixPlan(data["image"].shape[:2])
 
 
-def _check_pool(pool: Any) -> None:
+def _check_pool(pool: Any, name: str, error: type[CutMixError]) -> None:
+    """Raise unless a pool, or the list of donors in a call, has len() and [i] and is not empty."""
     if pool is None:
         return
     if isinstance(pool, (str, bytes, Mapping)) or not (
         hasattr(pool, "__len__") and hasattr(pool, "__getitem__")
     ):
-        raise InvalidArgumentError(
-            f"pool must have len() and [i], got {type(pool).__name__}. Give a list of donors, or "
+        raise error(
+            f"{name} must have len() and [i], got {type(pool).__name__}. Give a list of donors, or "
             "one of albu_cutmix's pools such as coco_pool(...)."
         )
     if len(pool) == 0:
-        raise EmptyPoolError(f"CutMix needs at least one donor, got none in {_name(pool)}.")
+        raise EmptyPoolError(
+            f"CutMix needs at least one donor, got none in an empty {type(pool).__name__}."
+        )
 
 
-def _name(donors: Any) -> str:
-    return f"an empty {type(donors).__name__}"
+def _check_index(index: Any, count: int) -> int:
+    try:
+        number = operator.index(index)
+    except TypeError:
+        number = -1
+    if not 0 <= number < count:
+        raise InvalidSampleError(
+            f"pool_index must be an index of the pool of {count} donors, got {index!r}."
+        )
+    return number

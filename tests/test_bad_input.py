@@ -181,7 +181,7 @@ def test_argument_out_of_range(settings, words):
         ),
         pytest.param(
             {"label_key": "mix"},
-            "label_key and record_key must differ, got {'label_key': 'mix', 'record_key': 'mix'}.",
+            "must be different names, got ['mix', 'mix', 'mix_metadata', 'mix_donor',",
             id="label-is-record",
         ),
     ],
@@ -436,7 +436,7 @@ NAN, INF = float("nan"), float("inf")
         ),
         pytest.param(
             {"bboxes": [FULL], "fields": {"kind": "x"}},
-            "got 1 values in field 'kind'. Give one value per box.",
+            "got str in field 'kind'. Give one value per box.",
             id="field-of-one-string",
         ),
         pytest.param(
@@ -817,7 +817,7 @@ def test_pair_mixed_twice(p):
     pair = {"label_mode": "pair", "p": p}
     run = A.Compose([CutMix(donors, **pair), CutMix(donors, record_key="second", **pair)])
     words = (
-        "the call already holds 'label_donor': a pair cannot be mixed a second time. Use "
+        "the label 'label' was mixed before, and a pair cannot be mixed a second time. Use "
         "label_mode='soft' in every mix of the pipeline."
     )
     check_refused(run, donors, {"image": pixels(), "label": 0}, words)
@@ -1040,23 +1040,18 @@ def test_line_that_is_no_record(line, words):
         MixRecord.from_json(line)
 
 
-# Where the library does not do better yet --------------------------------------------------------
-
-
 def refuse(run: Any, **call: Any) -> None:
     """Assert that a call raises an error of this package."""
     with pytest.raises(CutMixError):
         run(image=pixels(), **call)
 
 
-@pytest.mark.xfail(raises=(TypeError, pytest.fail.Exception), reason="pool_index is not typed")
 @pytest.mark.parametrize("index", [0.5, "0", [0]], ids=["float", "text", "list"])
 def test_pool_index_that_is_no_index(index):
     """A pool_index that is no whole number is refused by name."""
     refuse(pipeline([donor()] * 3), pool_index=index)
 
 
-@pytest.mark.xfail(raises=(TypeError, KeyError), reason="metadata is not checked to be a list")
 @pytest.mark.parametrize(
     "value", [5, {"image": pixels()}, donor()], ids=["number", "mapping", "donor"]
 )
@@ -1065,7 +1060,6 @@ def test_metadata_that_is_no_list(value):
     refuse(pipeline(None), mix_metadata=value)
 
 
-@pytest.mark.xfail(reason="only label_key and record_key are checked")
 @pytest.mark.parametrize(
     "keys",
     [
@@ -1085,7 +1079,6 @@ def test_keys_that_collide(keys):
         CutMix([donor()], **keys)
 
 
-@pytest.mark.xfail(reason="only a pair after a pair is noticed")
 @pytest.mark.parametrize("modes", [("pair", "soft"), ("soft", "pair")], ids=str)
 def test_pair_and_soft_of_one_label(modes):
     """A label mixed twice, once as a pair, is refused and the message names soft."""
@@ -1098,7 +1091,6 @@ def test_pair_and_soft_of_one_label(modes):
         A.Compose(mixes)(image=pixels(), label=[1.0, 0.0])
 
 
-@pytest.mark.xfail(raises=(TypeError, AttributeError), reason="Donor trusts these to be iterable")
 @pytest.mark.parametrize(
     "parts",
     [
@@ -1114,7 +1106,6 @@ def test_donor_parts_without_a_length(parts):
         donor(**parts)
 
 
-@pytest.mark.xfail(raises=ValueError, reason="values of a record are not checked")
 @pytest.mark.parametrize(
     "damage", [{"donors": "a"}, {"patches": [1]}], ids=["text-for-ints", "short-patch"]
 )
@@ -1125,7 +1116,6 @@ def test_record_with_damaged_values(damage):
         MixRecord.from_json(json.dumps({**row, **damage}))
 
 
-@pytest.mark.xfail(reason="None and bytes pass as strings")
 @pytest.mark.parametrize("value", [None, b"ox"], ids=["none", "bytes"])
 def test_field_of_strings_takes_strings(value):
     """What is neither string nor number never enters a field of strings."""
@@ -1133,7 +1123,6 @@ def test_field_of_strings_takes_strings(value):
     refuse(pipeline(donors, fields=("kind",)), bboxes=[FULL], kind=["cow"])
 
 
-@pytest.mark.xfail(reason="says that float32 cannot hold nan")
 def test_nan_in_a_field_is_called_by_its_name():
     """A NaN is refused as not finite: float32 could hold it."""
     donors = [donor(bboxes=[FULL], fields={"score": [NAN]})]
@@ -1141,7 +1130,6 @@ def test_nan_in_a_field_is_called_by_its_name():
         pipeline(donors, fields=("score",))(image=pixels(), bboxes=[FULL], score=[0.5])
 
 
-@pytest.mark.xfail(reason="shows numpy's repr of a value converted to float64")
 def test_value_shown_as_it_came():
     """A value that does not fit is shown as the user wrote it."""
     donors = [donor(bboxes=[FULL], fields={"kind": [300]})]
@@ -1150,7 +1138,6 @@ def test_value_shown_as_it_came():
         pipeline(donors, fields=("kind",))(**call)
 
 
-@pytest.mark.xfail(reason="a numpy float32 is no probability")
 def test_p_as_a_numpy_float():
     """A numpy number is a number, for p as for alpha."""
     assert CutMix([donor()], alpha=np.float32(0.5), p=np.float32(0.5)).p == 0.5

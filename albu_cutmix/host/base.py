@@ -15,7 +15,7 @@ from albumentations.core.transforms_interface import DualTransform
 from albumentations.core.type_definitions import Targets
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
-from albu_cutmix.host.rows import label_fields
+from albu_cutmix.host.fields import label_fields
 from albu_cutmix.host.workers import rank, stream_seed, worker_seed
 from albu_cutmix.labels import LabelRule, mix_labels
 from albu_cutmix.plan import MixPlan
@@ -74,8 +74,8 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
         label_rule: How the class label is read and mixed.
         label_key: Name of the class label.
         record_key: Name of the record.
-        keys: Further names that a call may hold.
         p: Probability.
+        metadata_key: Name of a list of donors in the call.
 
     Raises:
         InvalidArgumentError: If p or a key is not valid.
@@ -85,21 +85,27 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
     kind = "none"
 
     def __init__(
-        self, label_rule: LabelRule, label_key: str, record_key: str, keys: set[str], p: float
+        self,
+        label_rule: LabelRule,
+        label_key: str,
+        record_key: str,
+        p: float,
+        *,
+        metadata_key: str = "mix_metadata",
     ) -> None:
-        if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p <= 1:
+        if isinstance(p, bool) or not isinstance(p, (int, float, np.floating)) or not 0 <= p <= 1:
             raise InvalidArgumentError(f"p must be a probability in [0, 1], got {p!r}.")
-        named = {"label_key": label_key, "record_key": record_key}
+        named = {"label_key": label_key, "record_key": record_key, "metadata_key": metadata_key}
         _check_keys(named)
         # Read by set_random_seed, which the host's constructor calls.
         self.label_key, self.record_key = label_key, record_key
-        super().__init__(p=p)
+        super().__init__(p=float(p))
         self._label_rule = label_rule
         self._aliases: dict[str, str] = {}
         self._worker_seed: int | None = None
         # Announced, not registered: registered keys pass through array functions of 2.0.8 that
         # cannot take a string.
-        self._available_keys |= {label_key, self._donor_label_key, record_key, *keys}
+        self._available_keys |= {*named.values(), self._donor_label_key, "pool_index"}
 
     @property
     def _donor_label_key(self) -> str:
@@ -242,12 +248,19 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
                 f"the call already holds a record under {self.record_key!r}. Two mixes that can "
                 f"both be called need different names: {type(self).__name__}(record_key=...)."
             )
-        second = record is None and self._donor_label_key in data
-        if self._label_rule.mode == "pair" and second and self._has_label(data):
+        if self._is_second(data, record) and self._has_label(data):
             raise InvalidSampleError(
-                f"the call already holds {self._donor_label_key!r}: a pair cannot be mixed a "
+                f"the label {self.label_key!r} was mixed before, and a pair cannot be mixed a "
                 "second time. Use label_mode='soft' in every mix of the pipeline."
             )
+
+    def _is_second(self, data: dict[str, Any], record: Any) -> bool:
+        """Whether a pair would be mixed twice, as a pair or otherwise."""
+        paired = self._donor_label_key in data
+        if self._label_rule.mode == "soft":
+            return paired
+        mixed = (isinstance(v, MixRecord) and v.kind != "none" for v in data.values())
+        return (paired and record is None) or any(mixed)
 
 
 def _check_keys(named: dict[str, Any]) -> None:
@@ -258,5 +271,9 @@ def _check_keys(named: dict[str, Any]) -> None:
             raise InvalidArgumentError(
                 f"{argument}={key!r} is the name of a target. Choose another name."
             )
-    if len(set(named.values())) < len(named):
-        raise InvalidArgumentError(f"{' and '.join(named)} must differ, got {named!r}.")
+    names = [*named.values(), f"{named['label_key']}_donor", "pool_index"]
+    if len(set(names)) < len(names):
+        raise InvalidArgumentError(
+            f"{', '.join(named)}, <label_key>_donor and pool_index must be different names, got "
+            f"{names!r}."
+        )

@@ -1,0 +1,212 @@
+"""Drawn scenes, pictures of mixes, and the demo on its own and on the user's data."""
+
+from __future__ import annotations
+
+import json
+
+import albumentations as A
+import cv2
+import numpy as np
+import pytest
+from scene_files import write_scenes
+
+from albu_cutmix import CutMix, InvalidArgumentError, InvalidSampleError, MixRecord, draw_mix
+from albu_cutmix.cli import main
+from albu_cutmix.draw import draw_boxes, draw_legend, match_fates, to_rgb
+from albu_cutmix.geometry import Rect
+from albu_cutmix.plan import MixPlan, Paste
+from albu_cutmix.scenes import OBJECT_CLASSES, SCENE_CLASSES, scene_pool
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    """One scene of each kind, small."""
+    return scene_pool(4, size=[(120, 160), (150, 100)])
+
+
+@pytest.mark.parametrize("index", range(4), ids=SCENE_CLASSES)
+def test_scene_annotations_come_from_the_drawing(scenes, index):
+    """Boxes are the extents of disjoint instance masks, and the semantic mask is their union."""
+    scene = scenes[index]
+    assert scene.label == SCENE_CLASSES[index]
+    assert scene.image.shape[:2] == scene.mask.shape == scene.masks.shape[1:]
+    assert scene.masks.sum(0).max() == 1
+    semantic = np.zeros_like(scene.mask)
+    for mask, box, name in zip(scene.masks, scene.bboxes, scene.fields["labels"], strict=True):
+        rows, columns = np.nonzero(mask)
+        extent = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert box.tolist() == extent
+        semantic[mask > 0] = OBJECT_CLASSES.index(name) + 1
+    assert np.array_equal(semantic, scene.mask)
+
+
+def test_scenes_repeat_for_a_seed():
+    """The same seed draws the same scene, another seed another."""
+    one, two, other = (scene_pool(1, size=(64, 96), seed=seed)[0].image for seed in (3, 3, 4))
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ({"n": -1}, "n and seed must be 0 or more, got -1"),
+        ({"size": (63, 80)}, "whole numbers of at least 64, got (63, 80)"),
+    ],
+    ids=["negative", "small"],
+)
+def test_scenes_that_cannot_be_drawn(call, words):
+    """Arguments out of range are refused by name."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        scene_pool(**call)
+    assert words in str(caught.value)
+
+
+def record() -> MixRecord:
+    """The record of a mix of 11 x 23 pixels whose patch spans the height."""
+    patch, shape = Rect(10, 0, 20, 11), (11, 23)
+    donor = scene_pool(1, size=(64, 64))[0]
+    return MixRecord.from_plan("cutmix", MixPlan(shape, Paste(0, donor, patch, patch)))
+
+
+def test_fates_are_matched_in_order():
+    """Kept, clipped, dropped and donor boxes are told apart, equal boxes included."""
+    primary = np.array([[0, 0, 5, 5], [0, 0, 5, 5], [8, 2, 13, 9], [11, 1, 19, 9], [20, 0, 23, 5]])
+    out = np.array([[0, 0, 5, 5], [0, 0, 5, 5], [8, 2, 10, 9], [20, 0, 23, 5], [12, 3, 15, 7.0]])
+    fates = match_fates(out, primary.astype(float), record())
+    assert [rows.tolist() for rows in fates] == [[0, 1, 3], [2], [3], [4]]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((11, 23), 7, np.uint8),
+        np.full((11, 23, 1), 0.5, np.float32),
+        np.linspace(0, 60000, 11 * 23 * 5).reshape(11, 23, 5).astype(np.uint16),
+    ],
+    ids=["gray", "float", "five-channels-uint16"],
+)
+def test_any_image_can_be_looked_at(image):
+    """Every kind of image that can be mixed is drawn as RGB uint8 and not written to."""
+    image.setflags(write=False)
+    picture = draw_mix({"image": image, "mix": record()}, min_side=100)
+    assert picture.dtype == np.uint8
+    assert picture.shape[2] == 3
+    assert picture.shape[1] == 230
+    assert picture.shape[0] > 110  # the legend stands below
+
+
+def test_float_images_in_unit_range_keep_their_brightness():
+    """A float image within [0, 1] is not stretched."""
+    assert to_rgb(np.full((2, 3), 0.5, np.float32)).tolist() == [[[128] * 3] * 3] * 2
+
+
+def test_patch_and_boxes_show():
+    """The drawn picture differs from the image along a box, not in its middle."""
+    image = np.full((110, 230, 3), 90, np.uint8)
+    empty = MixRecord.empty("cutmix", "p", (110, 230))
+    box = np.array([[40.0, 30.0, 120.0, 90.0]])
+    picture = draw_boxes(image, [("clipped", box, ["cat"])], empty, min_side=1)
+    assert picture[60, 40].tolist() == [255, 176, 0]
+    assert picture[60, 80].tolist() == [90, 90, 90]
+
+
+def test_legend_grows_where_a_line_is_full():
+    """A narrow legend takes more lines."""
+    assert (
+        draw_legend(["kept", "donor"], 200).shape[0] > draw_legend(["kept", "donor"], 900).shape[0]
+    )
+
+
+def test_a_mix_that_did_not_fire_says_why():
+    """An unfired mix is drawn too, and its note differs."""
+    image = np.zeros((110, 230, 3), np.uint8)
+    quiet = draw_mix({"image": image, "mix": MixRecord.empty("cutmix", "p", (110, 230))})
+    other = draw_mix({"image": image, "mix": MixRecord.empty("cutmix", "no_donor", (110, 230))})
+    assert not np.array_equal(quiet, other)
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ({"image": np.zeros((5, 7), np.uint8)}, "a MixRecord under 'mix', got ['image']"),
+        ({"image": np.zeros((5, 7), np.uint8), "mix": record()}, "Draw before resizing"),
+    ],
+    ids=["no-record", "other-size"],
+)
+def test_output_that_cannot_be_drawn(out, words):
+    """What is missing is said."""
+    with pytest.raises(InvalidSampleError) as caught:
+        draw_mix(out)
+    assert words in str(caught.value)
+
+
+def test_draw_mix_of_a_pipeline(scenes):
+    """With the primary, dropped boxes are drawn as well."""
+    params = A.BboxParams("coco", label_fields=["labels"])
+    mix = A.Compose([CutMix(scenes, area_range=(0.3, 0.3), p=1)], bbox_params=params, seed=2)
+    sample = scenes.sample(2, "coco")
+    del sample["masks"]
+    out = mix(**sample)
+    alone, both = draw_mix(out, bbox_format="coco"), draw_mix(out, sample, bbox_format="coco")
+    assert alone.shape[1] == both.shape[1]
+    assert not np.array_equal(alone[:480], both[:480])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Drawn scenes as COCO, VOC and YOLO files."""
+    folder = tmp_path_factory.mktemp("files")
+    write_scenes(folder, 3)
+    return folder
+
+
+@pytest.mark.parametrize("source", ["own", "coco", "voc", "yolo"])
+def test_demo_writes_sheet_records_and_figures(source, files, tmp_path, capsys):
+    """The demo draws its own scenes and the user's data alike."""
+    arguments = {
+        "own": [],
+        "coco": ["--coco", str(files / "instances.json"), "--images", str(files / "images")],
+        "voc": ["--voc", str(files)],
+        "yolo": ["--yolo", str(files / "data.yaml")],
+    }[source]
+    assert main(["demo", "--out", str(tmp_path / "out"), "--n", "2", *arguments]) == 0
+    lines = (tmp_path / "out" / "records.jsonl").read_text("utf-8").splitlines()
+    assert [MixRecord.from_json(line).applied for line in lines] == [True, True]
+    sheet = cv2.imread(str(tmp_path / "out" / "contact_sheet.png"))
+    assert sheet.shape[1] == 1504
+    assert sheet.std() > 20
+    printed = capsys.readouterr().out
+    assert printed.startswith("2 mixes: ")
+    assert "from donors" in printed
+
+
+def test_demo_figures_are_those_of_the_records(tmp_path, capsys):
+    """The share that it prints is the mean of the records'."""
+    main(["demo", "--out", str(tmp_path), "--n", "3", "--seed", "5"])
+    rows = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
+    share = np.mean([1 - row["lam"] for row in rows])
+    assert f"{100 * share:.0f} % of the pixels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--coco", "a.json"], "--coco JSON and --images DIR must be given together"),
+        (["--voc", "a", "--yolo", "b"], "give one data set, got --voc and --yolo"),
+        (["--n", "0"], "--n must be at least 1, got 0"),
+        (["--yolo", "missing.yaml"], "missing.yaml"),
+    ],
+    ids=["half-coco", "two-sets", "no-mixes", "missing-file"],
+)
+def test_demo_that_cannot_run_exits_with_2(arguments, words, tmp_path, capsys):
+    """A message on stderr, no traceback."""
+    assert main(["demo", "--out", str(tmp_path), *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_demo_finds_an_unwritable_folder_before_the_work(tmp_path, capsys):
+    """A file in the folder's place is found first."""
+    (tmp_path / "file").write_text("x")
+    assert main(["demo", "--out", str(tmp_path / "file")]) == 2
+    assert "file" in capsys.readouterr().err
