@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,9 @@ def test_images_of_pages_exist(page):
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem
 )
-def test_examples_parse(path):
-    """An example is valid Python with a docstring."""
+def test_examples_run(path, tmp_path, monkeypatch, capsys):
+    """An example says what it shows, runs from top to bottom, and prints something."""
     assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(path), run_name="__main__")
+    assert capsys.readouterr().out.strip()
