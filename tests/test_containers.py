@@ -481,6 +481,17 @@ def test_label_field_named_label_is_no_class_label(p):
     assert set(out) == {"image", "bboxes", "label", "mix"}
 
 
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+@pytest.mark.parametrize("mine", [[], np.array([], np.int64)], ids=["list", "array"])
+def test_empty_label_field_named_label_is_no_class_label(mine, p):
+    """Nor is it one where the primary is empty and the host leaves the field in the call."""
+    donor = Donor(image(255), bboxes=np.array([FULL]), fields={"label": [3]}, label=1)
+    run = with_fields(CutMix([donor], p=p, min_visibility=0.0, classes=2), "label")
+    out = run(image=image(), bboxes=[], label=mine)
+    assert type(out["label"]) is type(mine)
+    assert list(out["label"]) == ([3] if p else [])
+
+
 def test_class_label_beside_a_field_named_label():
     """With another label_key both are there: rows in one, weights in the other."""
     donor = Donor(image(255), bboxes=np.array([FULL]), fields={"label": [3]}, label=1)
