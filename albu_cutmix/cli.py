@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from albu_cutmix import demo
+from albu_cutmix.demo import run as run_demo
 from albu_cutmix.errors import CutMixError, InvalidArgumentError
 from albu_cutmix.formats import coco_pool, pascal_voc_pool, yolo_pool
 from albu_cutmix.pool import BasePool
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        print(demo.run(_pool(args), Path(args.out), n=args.n, seed=args.seed))
+        print(run_demo(_pool(args), Path(args.out), n=args.n, seed=args.seed))
     except (CutMixError, OSError) as error:
         print(f"albu-cutmix {args.command}: {error}", file=sys.stderr)
         return 2

@@ -145,8 +145,7 @@ class Paste(NamedTuple):
         return f"donor {self.donor.id!r}" if self.donor.id else f"donor {self.number}"
 
 
-@dataclass(frozen=True)
-class MixPlan:
+class MixPlan(NamedTuple):
     """What one call of a mix does.
 
     Args:

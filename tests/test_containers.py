@@ -488,8 +488,9 @@ def test_empty_label_field_named_label_is_no_class_label(mine, p):
     donor = Donor(image(255), bboxes=np.array([FULL]), fields={"label": [3]}, label=1)
     run = with_fields(CutMix([donor], p=p, min_visibility=0.0, classes=2), "label")
     out = run(image=image(), bboxes=[], label=mine)
-    assert type(out["label"]) is type(mine)
     assert list(out["label"]) == ([3] if p else [])
+    if p:  # without any box 2.0.8 itself returns an empty list
+        assert type(out["label"]) is type(mine)
 
 
 def test_class_label_beside_a_field_named_label():
