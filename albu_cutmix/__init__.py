@@ -8,10 +8,12 @@ from albu_cutmix.errors import (
     InvalidArgumentError,
     InvalidSampleError,
 )
+from albu_cutmix.host.pipelines import attach_pool
 from albu_cutmix.host.workers import seed_worker
 from albu_cutmix.pool import DonorPool, MemoryPool, dataset_pool
 from albu_cutmix.presets import PRESETS
 from albu_cutmix.record import MixRecord
+from albu_cutmix.replay import replay
 from albu_cutmix.sample import Donor
 from albu_cutmix.transforms import CutMix, MixTargets
 
@@ -30,7 +32,9 @@ __all__ = [
     "MemoryPool",
     "MixRecord",
     "MixTargets",
+    "attach_pool",
     "dataset_pool",
     "draw_mix",
+    "replay",
     "seed_worker",
 ]

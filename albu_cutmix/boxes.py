@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError
-from albu_cutmix.geometry import Rect
+from albu_cutmix.geometry import Rect, meet_all
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +23,7 @@ __all__ = [
     "covered_area",
     "from_xyxy",
     "map_bboxes",
+    "round_out",
     "share",
     "snap",
     "to_xyxy",
@@ -56,6 +57,12 @@ def clip_bboxes(
     out: NDArray[np.float64] = np.maximum(bboxes, low)
     high = np.array((x_max, y_max, x_max, y_max), np.float64)
     return np.minimum(out, high, out=out)
+
+
+def round_out(bboxes: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Return the whole pixels of an image, (height, width), that boxes touch, (N, 4) int64."""
+    out = np.concatenate([np.floor(bboxes[:, :2]), np.ceil(bboxes[:, 2:])], axis=1)
+    return meet_all(out.astype(np.int64), Rect(0, 0, shape[1], shape[0]))
 
 
 def map_bboxes(bboxes: NDArray[np.float64], source: Rect, patch: Rect) -> NDArray[np.float64]:

@@ -10,14 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from albu_cutmix.draw import (
-    Fates,
-    draw_boxes,
-    draw_legend,
-    draw_mix,
-    draw_source,
-    match_fates,
-)
+from albu_cutmix.canvas import draw_legend
+from albu_cutmix.draw import Fates, Group, draw_groups, draw_mix, draw_source, match_fates
 from albu_cutmix.errors import EmptyPoolError, InvalidArgumentError
 from albu_cutmix.sample import Donor
 from albu_cutmix.transforms import CutMix
@@ -99,13 +93,13 @@ def mix_samples(pool: BasePool, n: int, seed: int) -> list[Mixed]:
     for k in range(n):
         index = k * len(pool) // n if n <= len(pool) else k % len(pool)
         primary = pool.sample(index)
-        primary.pop("masks", None)  # instance masks are not mixed yet
         out = transform(**primary, pool_index=index)
         before, after = (
             np.asarray(data.get("bboxes", []), np.float64).reshape(-1, 4) for data in (primary, out)
         )
+        fates = match_fates(after, before, out["mix"], primary.get("masks"))
         donor = pool[int(out["mix"].donors[0])] if out["mix"].applied else pool[index]
-        mixes.append(Mixed(primary, donor, out, match_fates(after, before, out["mix"])))
+        mixes.append(Mixed(primary, donor, out, fates))
     return mixes
 
 
@@ -122,8 +116,9 @@ def _title(width: int) -> NDArray[np.uint8]:
     draw = ImageDraw.Draw(canvas)
     draw.text((16, 12), "CutMix, with every target kept true", INK, ImageFont.load_default(30))
     text = (
-        "A rectangle of the donor replaces one of the primary. Boxes are clipped or dropped by "
-        "what still shows;\nlabels are weighted by the pixels that each side owns."
+        "A rectangle of the donor replaces one of the primary. Boxes and instance masks are "
+        "clipped or dropped by\nwhat still shows; labels are weighted by the pixels that each side "
+        "owns."
     )
     draw.multiline_text((16, 54), text, PALE, ImageFont.load_default(18), spacing=6)
     return np.asarray(canvas)
@@ -161,5 +156,5 @@ def _draw_primary(mixed: Mixed) -> NDArray[np.uint8]:
     boxes = np.asarray(mixed.primary.get("bboxes", []), np.float64).reshape(-1, 4)
     stays = np.setdiff1d(np.arange(len(boxes)), fates.dropped)  # row k of the output is stays[k]
     rows = {"kept": stays[fates.kept], "clipped": stays[fates.clipped], "dropped": fates.dropped}
-    groups = [(fate, boxes[some], names[some].tolist()) for fate, some in rows.items()]
-    return draw_boxes(mixed.primary["image"], groups, mixed.record)
+    groups = [Group(fate, boxes[some], names[some].tolist()) for fate, some in rows.items()]
+    return draw_groups(mixed.primary["image"], groups, mixed.record)

@@ -7,23 +7,39 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from albu_cutmix.checks import check_mask
 from albu_cutmix.errors import InvalidSampleError
+from albu_cutmix.geometry import Rect
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from albu_cutmix.geometry import Rect
     from albu_cutmix.plan import Paste
 
-__all__ = ["paste_image", "paste_mask", "resize_image", "resize_mask"]
+__all__ = [
+    "Piece",
+    "cut_mask",
+    "paste_image",
+    "paste_instances",
+    "paste_layers",
+    "paste_mask",
+    "resize_image",
+    "resize_mask",
+]
+
+#: Where pixels of a mask lie, and its values there.
+Piece = tuple[Rect, "NDArray[Any]"]
 
 
-def paste_image(image: NDArray[Any], paste: Paste) -> NDArray[Any]:
+def paste_image(image: NDArray[Any], paste: Paste, key: str = "image") -> NDArray[Any]:
     """Return the image with the donor's source in the patch.
 
     Args:
         image: Primary, shape (H, W) or (H, W, C). Not modified.
         paste: Donor, patch and source. Of equal size they are copied bit for bit.
+        key: "image", or the name of an additional target, of which the donor's data is taken.
 
     Returns:
         A new array of the image's shape and dtype.
@@ -31,11 +47,11 @@ def paste_image(image: NDArray[Any], paste: Paste) -> NDArray[Any]:
     Raises:
         InvalidSampleError: If dtype or channels of the two images differ.
     """
-    window = _window(image, paste.donor.image, paste, "image")
+    window = _window(image, _donor_array(paste, key), paste, key)
     return _paste(image, resize_image(window, paste.patch.width, paste.patch.height), paste.patch)
 
 
-def paste_mask(mask: NDArray[Any], paste: Paste) -> NDArray[Any]:
+def paste_mask(mask: NDArray[Any], paste: Paste, key: str = "mask") -> NDArray[Any]:
     """Return the semantic mask with the donor's mask in the patch; any dtype, kept exactly.
 
     See `paste_image`.
@@ -43,13 +59,110 @@ def paste_mask(mask: NDArray[Any], paste: Paste) -> NDArray[Any]:
     Raises:
         InvalidSampleError: If the donor has no mask, or one of another dtype or channels.
     """
-    if paste.donor.mask is None:
-        raise InvalidSampleError(
-            f"the primary has a mask, {paste.where} has none. Give every donor of the pool a "
-            "mask, or leave the mask out of the call."
-        )
-    window = _window(mask, paste.donor.mask, paste, "mask")
+    window = _window(mask, _donor_array(paste, key), paste, key)
     return _paste(mask, resize_mask(window, paste.patch.width, paste.patch.height), paste.patch)
+
+
+def paste_layers(masks: NDArray[Any], paste: Paste) -> NDArray[Any]:
+    """Return masks with row k of the donor's masks in row k; their number stays.
+
+    Args:
+        masks: Primary, shape (N, H, W) or (N, H, W, C). Not modified.
+        paste: Donor, patch and source.
+
+    Raises:
+        InvalidSampleError: If the donor has another number of masks, or of another kind.
+    """
+    donor = paste.donor.masks
+    if donor is None or len(donor) != len(masks):
+        got = "none" if donor is None else len(donor)
+        raise InvalidSampleError(
+            f"masks_mode='layers' needs as many masks in the donor as in the primary, "
+            f"{len(masks)}, got {got} in {paste.where}. Give every donor the same layers."
+        )
+    out = masks.copy()
+    rows, cols = paste.patch.rows_cols
+    for row, (mask, own) in enumerate(zip(masks, donor, strict=True)):
+        window = _window(mask, own, paste, "masks")
+        out[row, rows, cols] = resize_mask(window, paste.patch.width, paste.patch.height)
+    return out
+
+
+def paste_instances(
+    planes: Sequence[NDArray[Any]],
+    keep: NDArray[np.bool_],
+    touched: NDArray[np.bool_],
+    patch: Rect,
+    pieces: Sequence[Piece | None],
+    kind: tuple[tuple[int, int], np.dtype[Any]],
+) -> NDArray[Any]:
+    """Return the instance masks of a mix: kept ones of the primary, then the donor's.
+
+    Args:
+        planes: The primary's masks, each (H, W). Not modified.
+        keep: Which of them come out, (N,).
+        touched: Which of them the patch hides in part, (N,).
+        patch: Pixels owned by the donor.
+        pieces: Of each donor mask that comes out where its pixels lie and their values; None
+            for one without a pixel.
+        kind: (H, W) and dtype of the masks.
+
+    Returns:
+        Shape (kept + donor masks, H, W), a new array.
+    """
+    rows = np.flatnonzero(keep).tolist()
+    out = np.empty((len(rows) + len(pieces), *kind[0]), kind[1])
+    for plane, row in zip(out, rows, strict=False):
+        np.copyto(plane, planes[row])
+        if touched[row]:
+            plane[patch.rows_cols] = 0
+    out[len(rows) :] = 0
+    for plane, piece in zip(out[len(rows) :], pieces, strict=True):
+        if piece is not None:
+            plane[piece[0].rows_cols] = piece[1]
+    return out
+
+
+def cut_mask(mask: NDArray[Any], paste: Paste, where: Rect) -> tuple[Rect, NDArray[Any]]:
+    """Return what of a donor's instance mask comes into the patch, nearest pixel, dtype kept.
+
+    Args:
+        mask: Shape (H, W), donor pixels.
+        paste: Patch and source.
+        where: A rectangle that holds all pixels of the mask: only there is looked.
+
+    Returns:
+        A rectangle in primary pixels, and its values; outside of it the mask is empty.
+    """
+    source, patch = paste.source, paste.patch
+    near = source.meet(where)
+    if (source.width, source.height) == (patch.width, patch.height):
+        place = near.moved(patch.x_min - source.x_min, patch.y_min - source.y_min)
+        return place, mask[near.rows_cols]
+    rows = source.y_min + _nearest(source.height, patch.height)
+    cols = source.x_min + _nearest(source.width, patch.width)
+    top, bottom = np.searchsorted(rows, (near.y_min, near.y_max)).tolist()
+    left, right = np.searchsorted(cols, (near.x_min, near.x_max)).tolist()
+    place = Rect(left, top, right, bottom).moved(patch.x_min, patch.y_min)
+    return place, mask[rows[top:bottom, None], cols[left:right]]
+
+
+def _donor_array(paste: Paste, key: str) -> NDArray[Any]:
+    """Return the donor's data under a key of the call."""
+    donor = paste.donor
+    if key in ("image", "mask"):
+        array = donor.image if key == "image" else donor.mask
+    else:
+        array = donor.aliases.get(key)
+    if array is None:
+        what = "a mask" if key == "mask" else f"the additional target {key!r}"
+        raise InvalidSampleError(
+            f"the primary has {what}, {paste.where} has none. Give every donor of the pool its "
+            f"own, or leave {key!r} out of the call."
+        )
+    if key not in ("image", "mask"):
+        check_mask(array, donor.shape, paste.where, key)
+    return array
 
 
 def _window(primary: NDArray[Any], donor: NDArray[Any], paste: Paste, name: str) -> NDArray[Any]:
@@ -115,7 +228,11 @@ def resize_mask(mask: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     """
     if mask.shape[:2] == (height, width):
         return mask
-    rows = (2 * np.arange(height) + 1) * mask.shape[0] // (2 * height)
-    cols = (2 * np.arange(width) + 1) * mask.shape[1] // (2 * width)
+    rows, cols = _nearest(mask.shape[0], height), _nearest(mask.shape[1], width)
     scaled: NDArray[Any] = mask[rows[:, None], cols]
     return scaled
+
+
+def _nearest(old: int, new: int) -> NDArray[np.int64]:
+    """Return the old index of each new one, (new,): the pixel under its centre."""
+    return (2 * np.arange(new) + 1) * old // (2 * new)

@@ -8,15 +8,19 @@ separate, so that a test can feed the second part.
 from __future__ import annotations
 
 from math import exp, floor, log, sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "PatchDraw",
     "Rect",
     "draw_patch",
     "fit_source",
+    "meet_all",
     "place_inside",
     "place_paper",
     "place_whole",
@@ -50,6 +54,24 @@ class Rect(NamedTuple):
     def rows_cols(self) -> tuple[slice, slice]:
         """The index that cuts this rectangle out of an (H, W, ...) array."""
         return slice(self.y_min, self.y_max), slice(self.x_min, self.x_max)
+
+    def moved(self, x: int, y: int) -> Rect:
+        """Return the same rectangle x columns to the right and y rows further down."""
+        return Rect(self.x_min + x, self.y_min + y, self.x_max + x, self.y_max + y)
+
+    def meet(self, other: Rect) -> Rect:
+        """Return the part that it shares with another; without area where they do not meet."""
+        x_min, y_min = max(self.x_min, other.x_min), max(self.y_min, other.y_min)
+        x_max, y_max = min(self.x_max, other.x_max), min(self.y_max, other.y_max)
+        return Rect(x_min, y_min, max(x_max, x_min), max(y_max, y_min))
+
+
+def meet_all(rects: NDArray[np.int64], rect: Rect) -> NDArray[np.int64]:
+    """Return the part that each of many rectangles, (N, 4), shares with one; see `Rect.meet`."""
+    x_min, y_min, x_max, y_max = rect
+    out: NDArray[np.int64] = np.maximum(rects, np.array((x_min, y_min, x_min, y_min)))
+    np.minimum(out, np.array((x_max, y_max, x_max, y_max)), out=out)
+    return out
 
 
 class PatchDraw(NamedTuple):

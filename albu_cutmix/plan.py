@@ -1,42 +1,28 @@
-"""`MixPlan`: everything decided, as numbers, before a pixel moves.
+"""`MixPlan`: everything that is drawn, as numbers, before a pixel moves.
 
-`make_plan` draws (donor, patch, source); `judge_primary` and `judge_donor` say the fate of
-every box under a plan. Nothing here touches pixels or knows Albumentations.
+`make_plan` draws donor, patch and source; what becomes of the objects is said in `fates`.
+Nothing here touches pixels or knows Albumentations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from albu_cutmix import boxes, geometry
+from albu_cutmix import geometry
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.geometry import Rect
 from albu_cutmix.sample import Donor
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = [
-    "BoxRule",
-    "Fates",
-    "MixPlan",
-    "Paste",
-    "PatchRule",
-    "judge_donor",
-    "judge_primary",
-    "make_plan",
-]
+__all__ = ["MixPlan", "Paste", "PatchRule", "check_choice", "check_pair", "is_number", "make_plan"]
 
 PLACEMENTS = ("inside", "paper")
 FITS = ("cover", "stretch", "crop", "whole", "error")
-BBOX_MODES = ("clip", "keep", "drop")
 RATIO_RANGE = (0.5, 2.0)
 AREA_RANGE = (0.02, 0.33)
-EPS = 1e-6  # the slack with which visibilities are compared
 
 
 @dataclass(frozen=True)
@@ -55,18 +41,18 @@ class PatchRule:
 
     def __post_init__(self) -> None:
         """Check every argument once."""
-        _check_choice("placement", self.placement, PLACEMENTS)
-        _check_choice("fit", self.fit, FITS)
-        if not (_is_number(self.alpha) and 0 < self.alpha < float("inf")):
+        check_choice("placement", self.placement, PLACEMENTS)
+        check_choice("fit", self.fit, FITS)
+        if not (is_number(self.alpha) and 0 < self.alpha < float("inf")):
             raise InvalidArgumentError(f"alpha must be a number > 0, got {self.alpha!r}.")
         if self.area_range is not None:
-            low, high = _check_pair("area_range", self.area_range)
+            low, high = check_pair("area_range", self.area_range)
             if not 0 < low <= high <= 1:
                 raise InvalidArgumentError(
                     f"area_range must be shares of the image with 0 < least <= greatest <= 1, got "
                     f"{self.area_range!r}. For patches of 2 to 33 % of the image: (0.02, 0.33)."
                 )
-        low, high = _check_pair("ratio_range", self.ratio_range)
+        low, high = check_pair("ratio_range", self.ratio_range)
         if not 0 < low <= high < float("inf"):
             raise InvalidArgumentError(
                 f"ratio_range must hold 0 < least <= greatest, got {self.ratio_range!r}. "
@@ -100,35 +86,6 @@ class PatchRule:
     def shares(self) -> tuple[float, float]:
         """Least and greatest share of the patch."""
         return AREA_RANGE if self.area_range is None else (self.area_range[0], self.area_range[1])
-
-
-@dataclass(frozen=True)
-class BoxRule:
-    """What becomes of boxes; the arguments of `CutMix` of the same names.
-
-    Raises:
-        InvalidArgumentError: If a value is out of range.
-    """
-
-    bbox_mode: str = "clip"
-    min_visibility: float | tuple[float, float] = 0.1
-
-    def __post_init__(self) -> None:
-        """Check every argument once."""
-        _check_choice("bbox_mode", self.bbox_mode, BBOX_MODES)
-        if not all(_is_number(value) and 0 <= value <= 1 for value in self.thresholds):
-            raise InvalidArgumentError(
-                f"min_visibility must be a share in [0, 1], or two of them (primary, donor), got "
-                f"{self.min_visibility!r}."
-            )
-
-    @property
-    def thresholds(self) -> tuple[float, float]:
-        """The least visibility of a primary's and of a donor's object."""
-        value: Any = self.min_visibility
-        if isinstance(value, (tuple, list)):
-            return _check_pair("min_visibility", value)
-        return value, value
 
 
 class Paste(NamedTuple):
@@ -216,79 +173,19 @@ def make_plan(
     return MixPlan(shape, Paste(index, donor, patch, source))
 
 
-class Fates(NamedTuple):
-    """What becomes of N boxes of one side.
-
-    Attributes:
-        keep: Whether the box stays, (N,) bool.
-        changed: Whether a box that stays has other coordinates than before, (N,) bool.
-        visibility: Share of the box that can still be seen, (N,) float64.
-        bboxes: Where it lies now, primary pixels, (N, 4) float64; of meaning where kept.
-    """
-
-    keep: NDArray[np.bool_]
-    changed: NDArray[np.bool_]
-    visibility: NDArray[np.float64]
-    bboxes: NDArray[np.float64]
-
-
-def judge_primary(
-    bboxes: NDArray[np.float64], patch: Rect, shape: tuple[int, int], rule: BoxRule
-) -> Fates:
-    """Say what becomes of the primary's boxes (rule 4 of the contract).
-
-    Args:
-        bboxes: Shape (N, 4), xyxy primary pixels, snapped. Not modified.
-        patch: Pixels owned by the donor.
-        shape: (height, width) of the primary; boxes are clipped to it first.
-        rule: Mode and thresholds.
-    """
-    image = Rect(0, 0, shape[1], shape[0])
-    whole = boxes.covered_area(bboxes, image)  # of the box clipped to its image
-    visibility = boxes.share(whole - boxes.covered_area(bboxes, patch), whole)
-    keep = visibility > _threshold(rule, 0)
-    out, changed = bboxes, np.zeros(len(bboxes), bool)
-    if rule.bbox_mode == "clip":
-        # A box that the patch does not touch stays as it came, even over the image's edge.
-        touched = np.flatnonzero(keep & (visibility < 1))
-        extent = boxes.visible_extent(boxes.clip_bboxes(bboxes[touched], image), patch)
-        changed[touched] = (extent != bboxes[touched]).any(1)
-        out = bboxes.copy()
-        out[touched] = extent
-    return Fates(keep, changed, visibility, out)
-
-
-def judge_donor(paste: Paste, rule: BoxRule) -> Fates:
-    """Say what becomes of the donor's boxes (rule 5 of the contract).
-
-    A donor without boxes gives no rows. Boxes are snapped, clipped to the donor's image, judged
-    by the share of them that lies in the source, and mapped to the patch.
-    """
-    donor, source = paste.donor, paste.source
-    own = np.zeros((0, 4)) if donor.bboxes is None else boxes.snap(donor.bboxes)
-    whole = boxes.covered_area(own, Rect(0, 0, donor.shape[1], donor.shape[0]))
-    visibility = boxes.share(boxes.covered_area(own, source), whole)
-    keep = visibility > _threshold(rule, 1)
-    out = boxes.map_bboxes(boxes.clip_bboxes(own, source), source, paste.patch)
-    return Fates(keep, keep & (visibility < 1 - EPS), visibility, out)
-
-
-def _threshold(rule: BoxRule, side: int) -> float:
-    """Return the visibility that an object of primary (0) or donor (1) must exceed to stay."""
-    least = 1.0 if rule.bbox_mode == "drop" else rule.thresholds[side]
-    return max(least - EPS, EPS)
-
-
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, a bool being none."""
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise InvalidArgumentError unless a value is one of the choices."""
     if value not in choices:
         raise InvalidArgumentError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
 
 
-def _check_pair(name: str, value: Any) -> tuple[float, float]:
-    if not (isinstance(value, (tuple, list)) and len(value) == 2 and all(map(_is_number, value))):
+def check_pair(name: str, value: Any) -> tuple[float, float]:
+    """Return a pair of numbers; raise InvalidArgumentError for anything else."""
+    if not (isinstance(value, (tuple, list)) and len(value) == 2 and all(map(is_number, value))):
         raise InvalidArgumentError(f"{name} must be a pair of numbers, got {value!r}.")
     return value[0], value[1]

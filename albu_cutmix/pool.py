@@ -5,20 +5,34 @@ A plain list of donors or mappings is a pool too: anything with `len()` and `[i]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.sample import Donor
 
-__all__ = ["BasePool", "DatasetPool", "DonorPool", "MemoryPool", "dataset_pool"]
+__all__ = [
+    "BasePool",
+    "DatasetPool",
+    "DonorPool",
+    "MemoryPool",
+    "dataset_pool",
+    "describe_pool",
+    "digest_of",
+]
+
+MOST_DIGESTED = 64  # donors that are read for a digest
 
 
 @runtime_checkable
 class DonorPool(Protocol):
     """Anything with a length and an index.
 
-    Optional: `classes` (names or a count), which `CutMix` reads where its own `classes` is None.
+    Optional: `classes` (names or a count), which `CutMix` reads where its own `classes` is None;
+    `to_spec()`, plain data that makes the pool anew; `digest()`, a text that names its content.
     """
 
     def __len__(self) -> int:
@@ -49,14 +63,17 @@ class BasePool:
         """Return name and size: pixels are never printed."""
         return f"{type(self).__name__}({len(self)} donors)"
 
-    def sample(self, index: int, bbox_format: str = "pascal_voc") -> dict[str, Any]:
+    def sample(
+        self, index: int, bbox_format: str = "pascal_voc", keypoint_format: str = "xy"
+    ) -> dict[str, Any]:
         """Return a sample as keywords of a pipeline call: `transform(**pool.sample(i, "coco"))`.
 
         Args:
             index: Which sample.
             bbox_format: The format of the pipeline's `BboxParams`.
+            keypoint_format: The format of its `KeypointParams`; angles in degrees.
         """
-        return self[index].to_mapping(bbox_format)
+        return self[index].to_mapping(bbox_format, keypoint_format)
 
     def _check_index(self, index: int) -> int:
         if not -len(self) <= index < len(self):
@@ -138,3 +155,49 @@ def dataset_pool(
         The pool. Items are fetched when drawn.
     """
     return DatasetPool(dataset, to_donor, classes=classes)
+
+
+def describe_pool(pool: Any) -> dict[str, Any] | None:
+    """Return plain data that names a pool: its spec, else its length and a digest.
+
+    The digest is the pool's own where it has a method `digest`; else that of up to 64 donors,
+    spread evenly, which are read for it.
+    """
+    if pool is None:
+        return None
+    if callable(getattr(pool, "to_spec", None)):
+        return dict(pool.to_spec())
+    own = getattr(pool, "digest", None)
+    if callable(own):
+        return {"length": len(pool), "digest": own()}
+    few = np.unique(np.linspace(0, len(pool) - 1, min(len(pool), MOST_DIGESTED)).astype(int))
+    return {"length": len(pool), "digest": digest_of(pool[index] for index in few.tolist())}
+
+
+def digest_of(parts: Iterable[Any]) -> str:
+    """Return a short hash of arrays, plain values, mappings, and objects made of them."""
+    found = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        _update(found, part)
+    return found.hexdigest()
+
+
+def _update(found: Any, part: Any) -> None:
+    if isinstance(part, np.ndarray) and part.dtype != object:
+        found.update(f"{part.dtype}{part.shape}".encode())
+        found.update(np.ascontiguousarray(part).data)
+    elif isinstance(part, Mapping):
+        for key in sorted(part, key=str):
+            _update(found, str(key))
+            _update(found, part[key])
+    elif isinstance(part, (list, tuple, np.ndarray)):
+        found.update(f"{len(part)}[".encode())
+        for item in part:
+            _update(found, item)
+    elif isinstance(part, Donor):
+        _update(found, part.content)
+    elif hasattr(part, "__dict__"):  # the flat tables of a file pool
+        _update(found, vars(part))
+    else:
+        part = part.item() if isinstance(part, np.generic) else part
+        found.update(f"{type(part).__name__} {part!r};".encode())

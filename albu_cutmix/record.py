@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REASONS", "VERSION", "MixRecord"]
 
-VERSION = 1
+VERSION = 2
 REASONS = ("", "p", "no_patch", "no_donor")
 _DTYPES = {
     "shape": np.int32,
@@ -48,6 +48,7 @@ class MixRecord(NamedTuple):
         owned_px: Output pixels taken from each donor, (N,) int64.
         lam: Share of output pixels owned by the primary, float32.
         blend: Weight of the primary in a blend of all pixels; 1.0 where nothing is blended.
+        remnant_px: Pixels that still show an object which was dropped: unlabelled ones.
     """
 
     version: int
@@ -63,6 +64,7 @@ class MixRecord(NamedTuple):
     owned_px: NDArray[np.int64]
     lam: np.float32
     blend: float
+    remnant_px: int
 
     @classmethod
     def empty(cls, kind: str, reason: str, shape: tuple[int, int], slots: int = 1) -> MixRecord:
@@ -81,10 +83,11 @@ class MixRecord(NamedTuple):
             np.zeros(slots, np.int64),
             np.float32(1.0),
             1.0,
+            0,
         )
 
     @classmethod
-    def from_plan(cls, kind: str, plan: MixPlan) -> MixRecord:
+    def from_plan(cls, kind: str, plan: MixPlan, remnant_px: int = 0) -> MixRecord:
         """Return the record of a plan that pastes a patch."""
         assert plan.paste is not None  # noqa: S101 - for the type checker
         index, donor, patch, source = plan.paste
@@ -102,6 +105,7 @@ class MixRecord(NamedTuple):
             np.array([patch.area], np.int64),
             np.float32(plan.weights[0]),
             1.0,
+            remnant_px,
         )
 
     def to_json(self) -> str:

@@ -81,7 +81,8 @@ def _scene(index: int, height: int, width: int, seed: int) -> Donor:
     boxes = to_xyxy([cv2.boundingRect(mask) for mask in masks], "coco", (height, width))
     kinds = np.array([1 + OBJECT_CLASSES.index(label) for label in labels], np.uint8)
     mask = (masks * kinds[:, None, None]).sum(0, dtype=np.uint8)
-    return Donor(image, mask, masks, boxes, {"labels": labels}, scene, f"{scene}-{index:02d}")
+    name = f"{scene}-{index:02d}"
+    return Donor(image, mask, masks, boxes, fields={"labels": labels}, label=scene, id=name)
 
 
 class _Canvas:

@@ -4,6 +4,9 @@ It shares no code with the package and imports nothing of it: geometry and boxes
 (`Fraction`), pixels are copied one by one. Order as everywhere: x before y, rectangles half-open
 `(x_min, y_min, x_max, y_max)`, shapes `(height, width)`. The `check_*` functions assert; the others
 compute.
+
+Here: draws, pixels, class labels, boxes, records. Instance masks and keypoints are in
+`oracle_objects`; `oracle_checks` judges whole outputs.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ HALF = Fraction(1, 2)
 Box = tuple[Fraction, Fraction, Fraction, Fraction]
 Rectangle = tuple[int, int, int, int]
 Shape = tuple[int, int]
+Pixels = frozenset[tuple[int, int]]
 
 
 # --- samples and settings -----------------------------------------------------------------------
@@ -33,13 +37,21 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A sample as a person would write it down: boxes as xyxy pixels of its own image."""
+    """A sample as a person would write it down.
+
+    Boxes are xyxy pixels of its own image, `masks` a list or an array of rows in the container in
+    which they are passed, keypoints rows of x, y or of x, y, z, angle (radians), scale.
+    """
 
     image: np.ndarray
     mask: np.ndarray | None = None
     boxes: Sequence[Sequence[float]] | None = None
     fields: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     label: Any = None
+    masks: Any = None
+    keypoints: Sequence[Sequence[float]] | None = None
+    keypoint_fields: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    aliases: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape:
@@ -49,15 +61,22 @@ class Sample:
     def __repr__(self) -> str:
         """Everything but the pixels."""
         mask = None if self.mask is None else f"{self.mask.dtype} {self.mask.shape}"
+        rows = None if self.masks is None else f"{type(self.masks).__name__} of {len(self.masks)}"
         return (
             f"Sample({self.image.dtype} {self.image.shape}, mask={mask}, boxes={self.boxes}, "
-            f"fields={self.fields}, label={self.label!r})"
+            f"fields={self.fields}, label={self.label!r}, masks={rows}, "
+            f"keypoints={self.keypoints}, keypoint_fields={self.keypoint_fields}, "
+            f"aliases={sorted(self.aliases)})"
         )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the pipeline was asked for."""
+    """What the pipeline was asked for: the arguments of the mix, then those of the pipeline.
+
+    `bbox_limits` are the thresholds of the pipeline's box parameters (`min_area` and so on),
+    `aliases` the kinds of the additional targets by name.
+    """
 
     placement: str = "inside"
     fit: str = "cover"
@@ -66,11 +85,21 @@ class Settings:
     bbox_mode: str = "clip"
     min_visibility: float | tuple[float, float] = 0.1
     visibility_field: str | None = None
+    ignore_field: str | None = None
+    masks_mode: str = "instances"
+    mask_index_field: str | None = None
+    keypoint_mode: str = "remove"
+    keypoint_visibility_field: str | None = None
     label_key: str = "label"
     classes: int | tuple[str, ...] | None = None
     label_mode: str = "soft"
     record_key: str = "mix"
     bbox_format: str = "pascal_voc"
+    bbox_limits: Mapping[str, float] = field(default_factory=dict)
+    keypoint_format: str = "xy"
+    angle_in_degrees: bool = True
+    remove_invisible: bool = True
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def thresholds(self) -> tuple[Fraction, Fraction]:
@@ -261,6 +290,14 @@ def ownership(shape: Shape, patch: Rectangle | None) -> list[list[bool]]:
     ]
 
 
+def source_pixel(x: int, y: int, patch: Rectangle, source: Rectangle) -> tuple[int, int]:
+    """The donor pixel (x, y) of a patch pixel: nearest, index ((2i + 1) * n_src) // (2 * n_dst)."""
+    width, height = patch[2] - patch[0], patch[3] - patch[1]
+    column = (2 * (x - patch[0]) + 1) * (source[2] - source[0]) // (2 * width)
+    row = (2 * (y - patch[1]) + 1) * (source[3] - source[1]) // (2 * height)
+    return source[0] + column, source[1] + row
+
+
 def resized(window: np.ndarray, width: int, height: int) -> np.ndarray:
     """A source window at the patch's size: INTER_AREA if no axis is enlarged, else INTER_LINEAR."""
     if window.shape[:2] == (height, width):
@@ -292,16 +329,13 @@ def mixed_image(
 def mixed_mask(
     primary: np.ndarray, donor: np.ndarray, patch: Rectangle, source: Rectangle
 ) -> np.ndarray:
-    """The output mask: nearest source index ((2i + 1) * n_src) // (2 * n_dst)."""
+    """The output mask: the nearest donor pixel in the patch."""
     out = primary.copy()
-    source_w, source_h = source[2] - source[0], source[3] - source[1]
-    patch_w, patch_h = patch[2] - patch[0], patch[3] - patch[1]
     for y, row in enumerate(ownership(primary.shape[:2], patch)):
         for x, donor_owns in enumerate(row):
             if donor_owns:
-                i = (2 * (y - patch[1]) + 1) * source_h // (2 * patch_h)
-                j = (2 * (x - patch[0]) + 1) * source_w // (2 * patch_w)
-                out[y, x] = donor[source[1] + i, source[0] + j]
+                column, line = source_pixel(x, y, patch, source)
+                out[y, x] = donor[line, column]
     return out
 
 
@@ -384,25 +418,34 @@ def extent(parts: Sequence[Box]) -> Box:
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of one box.
+    """What becomes of one object.
 
     Attributes:
         kept: Whether it is in the output.
-        box: Where, pixels of the primary.
+        box: Where, pixels of the primary; None where there are no boxes.
         visibility: How much of it can be seen.
-        touched: Whether a pixel that changed hands lies in it (a donor box: always).
+        touched: Whether its row may differ from what came in (a donor's: always).
         unsure: Whether the host's float32 may tip the decision.
+        ignored: Whether it is in the output only because it is marked.
+        sure: The output pixels that it shows.
+        maybe: The same and those that float32 may add; `sure` may then lose as many.
     """
 
     kept: bool
-    box: Box
+    box: Box | None
     visibility: Fraction
     touched: bool
     unsure: bool
+    ignored: bool = False
+    sure: Pixels = frozenset()
+    maybe: Pixels = frozenset()
 
 
-def _below(visibility: Fraction, least: Fraction) -> bool:
-    return visibility == 0 or visibility < least - VISIBILITY_STEP
+def below(visibility: Fraction, least: Fraction, mode: str) -> bool:
+    """Whether an object of that visibility is dropped."""
+    if mode == "drop" and visibility < 1 - VISIBILITY_STEP:
+        return True
+    return visibility <= VISIBILITY_STEP or visibility < least - VISIBILITY_STEP
 
 
 def _unsure(visibility: Fraction, least: Fraction, jitter: bool) -> bool:
@@ -413,21 +456,56 @@ def _unsure(visibility: Fraction, least: Fraction, jitter: bool) -> bool:
     )
 
 
+def centres(box: Box, rect: Sequence[int], slack: Fraction) -> Pixels:
+    """The pixels of a rectangle whose centres lie in a box, half-open, grown by *slack*."""
+    columns, rows = (
+        [k for k in range(rect[axis], rect[axis + 2]) if low <= k + HALF < high]
+        for axis, low, high in (
+            (0, box[0] - slack, box[2] + slack),
+            (1, box[1] - slack, box[3] + slack),
+        )
+    )
+    return frozenset((x, y) for x in columns for y in rows)
+
+
+def shown(box: Box, rect: Sequence[int], hidden: Pixels = frozenset()) -> dict[str, Pixels]:
+    """The pixels of a box, as the two of a `Fate`: float32 moves its edges by less than SNAP."""
+    return {
+        "sure": centres(box, rect, -SNAP) - hidden,
+        "maybe": centres(box, rect, SNAP) - hidden,
+    }
+
+
 def primary_fate(
-    box: Sequence[float], shape: Shape, patch: Rectangle | None, mode: str, least: Fraction
+    box: Sequence[float],
+    shape: Shape,
+    patch: Rectangle | None,
+    mode: str,
+    least: Fraction,
+    *,
+    ignore: bool = False,
 ) -> Fate:
-    """Rule 4: a primary box under the patch."""
-    own = meet(exact(box), (0, 0, shape[1], shape[0]))
+    """Rule 4: a primary box under the patch; `ignore`: stay, marked, instead of being dropped."""
+    image = (0, 0, shape[1], shape[0])
+    own = meet(exact(box), image)
     assert area(own) > 0, "a primary box thinner than the snap: a case without a rule"
     parts = [own] if patch is None else strips(own, patch)
     visibility = Fraction(sum(area(part) for part in parts)) / area(own)
-    covered = visibility < 1
     jitter = any(value.denominator != 1 for value in own)
-    kept = not _below(visibility, least)
-    if mode == "drop" and visibility < 1 - VISIBILITY_STEP:
-        kept = False
-    where = extent(parts) if kept and mode == "clip" else own
-    return Fate(kept, where, visibility, covered, _unsure(visibility, least, jitter))
+    dropped = below(visibility, least, mode)
+    ignored = ignore and dropped and visibility > VISIBILITY_STEP
+    shrinks = visibility < 1 and (ignored or not dropped) and mode != "keep"
+    return Fate(
+        ignored or not dropped,
+        extent(parts) if shrinks else own,
+        visibility,
+        shrinks,
+        _unsure(visibility, least, jitter),
+        ignored,
+        **shown(
+            own, image, frozenset() if patch is None else centres(exact(patch), patch, Fraction(0))
+        ),
+    )
 
 
 def donor_fate(
@@ -437,6 +515,8 @@ def donor_fate(
     source: Rectangle,
     mode: str,
     least: Fraction,
+    *,
+    ignore: bool = False,
 ) -> Fate:
     """Rule 5: a donor box, mapped from source to patch and clipped to the patch."""
     own = meet(exact(box), (0, 0, donor_shape[1], donor_shape[0]))
@@ -452,23 +532,17 @@ def donor_fate(
     seen = meet(mapped, patch)
     whole = area(raw)
     visibility = area(meet(raw, patch)) / whole if whole else Fraction(0)
-    kept = area(seen) > 0 and not _below(visibility, least)
-    if mode == "drop" and visibility < 1 - VISIBILITY_STEP:
-        kept = False
-    return Fate(kept, seen, visibility, True, _unsure(visibility, least, mapped != raw))
-
-
-def fates(
-    primary: Sample, donor: Sample, patch: Rectangle, source: Rectangle, settings: Settings
-) -> tuple[list[Fate], list[Fate]]:
-    """The fates of all primary boxes, and of all donor boxes."""
-    least, least_donor = settings.thresholds
-    mode = settings.bbox_mode
-    first = [primary_fate(b, primary.shape, patch, mode, least) for b in primary.boxes or []]
-    second = [
-        donor_fate(b, donor.shape, patch, source, mode, least_donor) for b in donor.boxes or []
-    ]
-    return first, second
+    dropped = below(visibility, least, mode)
+    ignored = ignore and dropped and visibility > VISIBILITY_STEP
+    return Fate(
+        area(seen) > 0 and (ignored or not dropped),
+        seen,
+        visibility,
+        True,
+        _unsure(visibility, least, mapped != raw),
+        area(seen) > 0 and ignored,
+        **shown(seen, patch),
+    )
 
 
 def to_format(box: Sequence[float], bbox_format: str, shape: Shape) -> list[float]:
@@ -504,7 +578,7 @@ def from_format(row: Sequence[float], bbox_format: str, shape: Shape) -> list[fl
     return [(a - c / 2) * width, (b - d / 2) * height, (a + c / 2) * width, (b + d / 2) * height]
 
 
-# --- checks -------------------------------------------------------------------------------------
+# --- checks of arrays and records -----------------------------------------------------------------
 
 
 def check_same_kind(got: Any, expected: Any, what: str) -> None:
@@ -568,6 +642,7 @@ def check_unfired_record(record: Any, shape: Shape, reason: str) -> None:
     assert record.lam == 1.0
     assert type(record.lam) is np.float32
     assert record.blend == 1.0
+    assert record.remnant_px == 0
     for name, unused in (("donors", -1), ("seeds", -1), ("owned_px", 0)):
         assert (getattr(record, name) == unused).all(), name
     for name in ("donor_shapes", "patches", "sources"):
@@ -578,7 +653,7 @@ def check_record(
     record: Any, primary: Sample, donors: Sequence[Sample], settings: Settings
 ) -> tuple[Sample, Rectangle, Rectangle]:
     """Assert a fired record against itself and the samples; return donor, patch and source."""
-    assert (record.version, record.kind) == (1, "cutmix")
+    assert (record.version, record.kind) == (2, "cutmix")
     assert record.applied is True
     assert record.reason == ""
     assert tuple(record.shape) == primary.shape
@@ -601,157 +676,6 @@ def check_record(
     return donor, patch, source
 
 
-def check_label(
-    out: Mapping[str, Any], primary: Any, donor: Any, lam: Fraction, settings: Settings
-) -> None:
-    """Assert the class label; `donor` is the primary's own where nothing was pasted."""
-    got = out[settings.label_key]
-    if settings.label_mode == "pair":
-        for value, expected in ((got, primary), (out[settings.label_key + "_donor"], donor)):
-            assert type(value) is type(primary), f"{type(value)} is not {type(primary)}"
-            assert np.array_equal(value, expected), f"{value!r} is not {expected!r}"
-        return
-    expected = soft_label(primary, donor, lam, settings.classes)
-    assert isinstance(got, np.ndarray)
-    assert got.dtype == np.float32
-    assert got.shape == (len(expected),)
-    for value, weight in zip(got.tolist(), expected, strict=True):
-        assert abs(value - float(weight)) <= 2.0**-24 * max(1.0, abs(float(weight)))
-        assert value == weight or weight not in (0, 1), "certain classes stay certain"
-
-
-def check_boxes(
-    out: Mapping[str, Any],
-    untouched: Mapping[str, Any],
-    primary: Sample,
-    donor: Sample,
-    rows: tuple[list[Fate], list[Fate]],
-    settings: Settings,
-) -> None:
-    """Assert boxes and every label field, row by row: survivors of the primary, then the donor's.
-
-    Args:
-        out: What came back.
-        untouched: What the same pipeline returns with an identity transform in place of the mix.
-        primary: The primary.
-        donor: The donor.
-        rows: Fates of primary and donor boxes.
-        settings: What was asked for.
-    """
-    first = [k for k, fate in enumerate(rows[0]) if fate.kept]
-    second = [k for k, fate in enumerate(rows[1]) if fate.kept]
-    got = out["bboxes"]
-    assert type(got) is type(untouched["bboxes"])
-    assert len(got) == len(first) + len(second), (
-        f"{len(got)} rows are not {len(first)} + {len(second)}"
-    )
-    chosen = [rows[0][k] for k in first] + [rows[1][k] for k in second]
-    for row, fate in zip(got, chosen, strict=True):
-        pixels = from_format(row, settings.bbox_format, primary.shape)
-        for value, expected in zip(pixels, fate.box, strict=True):
-            assert abs(value - float(expected)) <= PIXEL_TOLERANCE, f"{pixels} not {fate.box}"
-    for at, k in enumerate(first):
-        if not rows[0][k].touched:
-            same = np.asarray(got[at]).tobytes() == np.asarray(untouched["bboxes"][k]).tobytes()
-            assert same, f"untouched row {k}: {got[at]} is not {untouched['bboxes'][k]}"
-    for name in primary.fields:
-        check_field(name, out, untouched, donor, rows, settings)
-
-
-def check_field(
-    name: str,
-    out: Mapping[str, Any],
-    untouched: Mapping[str, Any],
-    donor: Sample,
-    rows: tuple[list[Fate], list[Fate]],
-    settings: Settings,
-) -> None:
-    """Assert one label field: container, dtype, every value."""
-    got, before = out[name], untouched[name]
-    ones = [1.0] * len(rows[1]) if name == settings.visibility_field else None
-    theirs = donor.fields.get(name, ones)
-    expected = [
-        (values[k], fate)
-        for values, fated in ((before, rows[0]), (theirs, rows[1]))
-        for k, fate in enumerate(fated)
-        if fate.kept
-    ]
-    assert len(got) == len(expected)
-    if expected:  # of a sample without a row the host makes every field an empty list
-        assert type(got) is type(before), f"{name}: {type(got)} is not {type(before)}"
-    if expected and isinstance(before, np.ndarray) and before.dtype.kind in "iufb":
-        assert got.dtype == before.dtype
-    for value, (source, fate) in zip(got, expected, strict=True):
-        if name == settings.visibility_field:
-            share = float(source) * float(fate.visibility)
-            assert abs(float(value) - share) <= 1e-4, f"{name}: {value} is not {share}"
-        else:
-            assert value == source, f"{name}: {value!r} is not {source!r}"
-            assert isinstance(value, str) == isinstance(source, str)
-
-
-def check_mix(
-    out: Mapping[str, Any],
-    primary: Sample,
-    donors: Sequence[Sample],
-    settings: Settings,
-    untouched: Mapping[str, Any] | None = None,
-) -> None:
-    """Assert everything about one mix that fired.
-
-    Args:
-        out: What the pipeline returned.
-        primary: The sample that went in.
-        donors: The pool, in its order.
-        settings: What was asked for.
-        untouched: What the same pipeline returns for the same call with an identity transform in
-            place of the mix; needed where there are boxes.
-    """
-    donor, patch, source = check_record(out[settings.record_key], primary, donors, settings)
-    check_array(
-        out["image"], mixed_image(primary.image, donor.image, patch, source), "output image"
-    )
-    if primary.mask is not None:
-        assert donor.mask is not None
-        check_array(out["mask"], mixed_mask(primary.mask, donor.mask, patch, source), "output mask")
-    if primary.label is not None:
-        check_label(out, primary.label, donor.label, lam_of(primary.shape, patch), settings)
-    if primary.boxes is not None:
-        assert untouched is not None, "boxes are compared with an identity run"
-        rows = fates(primary, donor, patch, source, settings)
-        check_boxes(out, untouched, primary, donor, rows, settings)
-
-
-def check_unfired(
-    out: Mapping[str, Any],
-    primary: Sample,
-    settings: Settings,
-    reason: str,
-    untouched: Mapping[str, Any] | None = None,
-) -> None:
-    """Assert everything about a call in which nothing was pasted: the sample as it was."""
-    check_unfired_record(out[settings.record_key], primary.shape, reason)
-    check_array(out["image"], primary.image, "output image")
-    if primary.mask is not None:
-        check_array(out["mask"], primary.mask, "output mask")
-    if primary.label is not None:
-        check_label(out, primary.label, primary.label, Fraction(1), settings)
-    if primary.boxes is not None:
-        assert untouched is not None, "boxes are compared with an identity run"
-        for name in ("bboxes", *primary.fields):
-            check_same_kind(out[name], untouched[name], name)
-            assert np.array_equal(np.asarray(out[name]), np.asarray(untouched[name])), name
-
-
-def is_unsure(primary: Sample, donors: Sequence[Sample], record: Any, settings: Settings) -> bool:
-    """Whether the host's float32 may tip the fate of a box: such a case has no one answer."""
-    if not record.applied or primary.boxes is None:
-        return False
-    patch, source = (tuple(map(int, rows[0])) for rows in (record.patches, record.sources))
-    rows = fates(primary, donors[int(record.donors[0])], patch, source, settings)
-    return any(fate.unsure for fate in rows[0] + rows[1])
-
-
 def check_same_output(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
     """Assert two outputs equal in keys, types and bytes."""
     assert one.keys() == other.keys()
@@ -765,13 +689,17 @@ def check_same_output(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
 
 def snapshot(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Every value of some mappings as bytes or text, so that later writing shows."""
-    return [
-        {
-            key: value.tobytes() if isinstance(value, np.ndarray) else repr(value)
-            for key, value in item.items()
-        }
-        for item in items
-    ]
+    return [{key: _frozen(value) for key, value in item.items()} for item in items]
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, list):  # the text of a long array would leave out its middle
+        return [_frozen(part) for part in value]
+    if isinstance(value, Mapping):
+        return {key: _frozen(part) for key, part in value.items()}
+    return repr(value)
 
 
 def check_unwritten(before: list[dict[str, Any]], items: Sequence[Mapping[str, Any]]) -> None:

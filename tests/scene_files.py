@@ -13,8 +13,18 @@ from albu_cutmix.boxes import from_xyxy
 from albu_cutmix.scenes import OBJECT_CLASSES, scene_pool
 
 
+def run_lengths(mask: np.ndarray) -> dict[str, list[int]]:
+    """A mask as COCO's uncompressed run lengths: column by column, zeros first."""
+    pixels = np.concatenate([[0], mask.T.ravel() != 0])
+    changes = np.flatnonzero(np.diff(pixels))
+    return {"size": list(mask.shape), "counts": np.diff([0, *changes, mask.size]).tolist()}
+
+
 def write_scenes(folder: Path, n: int = 6) -> None:
-    """Write `images/*.png`, `masks/*.png`, `instances.json`, `train.csv`, YOLO and VOC files."""
+    """Write `images/*.png`, `masks/*.png`, `instances.json`, `train.csv`, YOLO and VOC files.
+
+    The COCO file has boxes and exact instance masks, no keypoints.
+    """
     scenes = list(scene_pool(n, size=(240, 320)))
     for name in ("images", "masks", "labels", "Annotations"):
         (folder / name).mkdir()
@@ -26,10 +36,15 @@ def write_scenes(folder: Path, n: int = 6) -> None:
         coco = np.rint(from_xyxy(scene.bboxes, "coco", scene.shape)).tolist()
         yolo = from_xyxy(scene.bboxes, "yolo", scene.shape).tolist()
         names = list(scene.fields["labels"])
-        for bbox, name in zip(coco, names, strict=True):
-            category = OBJECT_CLASSES.index(name) + 1
+        for bbox, name, mask in zip(coco, names, scene.masks, strict=True):
             annotations.append(
-                {"id": len(annotations), "image_id": number, "category_id": category, "bbox": bbox}
+                {
+                    "id": len(annotations),
+                    "image_id": number,
+                    "category_id": OBJECT_CLASSES.index(name) + 1,
+                    "bbox": bbox,
+                    "segmentation": run_lengths(mask),
+                }
             )
             rows.append([scene.id, str(bbox), name])
         lines = [

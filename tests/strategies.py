@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import albumentations as A
 import numpy as np
 from hypothesis import strategies as st
 from oracle import Draw, Sample, Settings, to_format
+from oracle_checks import check_mix, check_unfired, is_unsure
+from oracle_objects import to_keypoint_format
 
 from albu_cutmix import CutMix, Donor
 
@@ -238,37 +241,86 @@ def calls(draw: Any, *, boxes: bool = False, label: str | None = None, **fixed: 
     return Call(primary, donors, settings, clip, arrays, draw(seeds))
 
 
-def as_mapping(
-    sample: Sample, bbox_format: str, *, arrays: bool = False, label_key: str = "label"
-) -> dict[str, Any]:
+# Parts of `Settings` that are the pipeline's, not arguments of the mix.
+OF_THE_PIPELINE = (
+    "bbox_format",
+    "bbox_limits",
+    "keypoint_format",
+    "angle_in_degrees",
+    "remove_invisible",
+    "aliases",
+)
+
+
+def as_mapping(sample: Sample, settings: Settings, *, arrays: bool = False) -> dict[str, Any]:
     """A sample as keywords of a pipeline call; every array is read-only."""
-    data: dict[str, Any] = {"image": sample.image}
-    if sample.mask is not None:
-        data["mask"] = sample.mask
-    if sample.label is not None:
-        data[label_key] = sample.label
+    data: dict[str, Any] = {"image": sample.image, "mask": sample.mask, "masks": sample.masks}
+    data[settings.label_key] = sample.label
+
+    def as_rows(boxes: Any) -> Any:
+        rows = [to_format(box, settings.bbox_format, sample.shape) for box in boxes]
+        return np.array(rows, np.float64).reshape(-1, 4) if arrays else rows
+
+    def as_values(values: Any) -> Any:
+        return np.array(values) if arrays and len(values) else list(values)
+
     if sample.boxes is not None:
-        rows = [to_format(box, bbox_format, sample.shape) for box in sample.boxes]
-        data["bboxes"] = np.array(rows, np.float64).reshape(-1, 4) if arrays else rows
-        for name, values in sample.fields.items():
-            data[name] = np.array(values) if arrays and len(values) else list(values)
-    return frozen(data)
+        data["bboxes"] = as_rows(sample.boxes)
+        data |= {name: as_values(values) for name, values in sample.fields.items()}
+    if sample.keypoints is not None:
+        form, degrees = settings.keypoint_format, settings.angle_in_degrees
+        rows = [to_keypoint_format(p, form, in_degrees=degrees) for p in sample.keypoints]
+        width = len(form)
+        data["keypoints"] = np.array(rows, np.float64).reshape(-1, width) if arrays else rows
+        data |= {name: as_values(values) for name, values in sample.keypoint_fields.items()}
+    for name, value in sample.aliases.items():
+        data[name] = as_rows(value) if settings.aliases[name] == "bboxes" else value
+    return frozen({key: value for key, value in data.items() if value is not None})
 
 
 def frozen(data: Mapping[str, Any]) -> dict[str, Any]:
     """The same mapping, every array set read-only."""
     for value in data.values():
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)
+        for array in value if isinstance(value, list) else [value]:
+            if isinstance(array, np.ndarray):
+                array.setflags(write=False)
     return dict(data)
 
 
-def as_donor(sample: Sample) -> Donor:
+def as_donor(sample: Sample, settings: Settings | None = None) -> Donor:
     """A sample as a `Donor` object: boxes stay xyxy pixels."""
-    boxes = None if sample.boxes is None else np.array(sample.boxes, np.float64).reshape(-1, 4)
-    donor = Donor(sample.image, sample.mask, bboxes=boxes, fields=sample.fields, label=sample.label)
-    frozen({"image": donor.image, "mask": donor.mask, "bboxes": donor.bboxes})
+    kinds = {} if settings is None else settings.aliases
+
+    def as_rows(boxes: Any) -> Any:
+        return np.array(boxes, np.float64).reshape(-1, 4)
+
+    rest: dict[str, Any] = {}
+    if sample.masks is not None:
+        rest["masks"] = sample.masks
+    if sample.keypoints is not None:
+        width = len(sample.keypoints[0]) if len(sample.keypoints) else 2
+        rest["keypoints"] = np.array(sample.keypoints, np.float64).reshape(-1, width)
+        rest["keypoint_fields"] = sample.keypoint_fields
+    if sample.aliases:
+        rest["aliases"] = frozen(
+            {
+                name: as_rows(value) if kinds[name] == "bboxes" else value
+                for name, value in sample.aliases.items()
+            }
+        )
+    boxes = None if sample.boxes is None else as_rows(sample.boxes)
+    donor = Donor(
+        sample.image, sample.mask, bboxes=boxes, fields=sample.fields, label=sample.label, **rest
+    )
+    frozen({name: value for name, value in vars(donor).items() if name != "label"})
     return donor
+
+
+def parts_of(item: Any) -> dict[str, Any]:
+    """The parts of a donor, whether it is a mapping or a `Donor`."""
+    if isinstance(item, Mapping):
+        return dict(item)
+    return {part.name: getattr(item, part.name) for part in dataclass_fields(item)}
 
 
 def make_mix(settings: Settings, pool: Any, p: float = 1.0) -> CutMix:
@@ -276,38 +328,47 @@ def make_mix(settings: Settings, pool: Any, p: float = 1.0) -> CutMix:
     given = {
         name: getattr(settings, name)
         for name in settings.__dataclass_fields__
-        if name != "bbox_format" and getattr(settings, name) != getattr(Settings, name, None)
+        if name not in OF_THE_PIPELINE and getattr(settings, name) != getattr(Settings, name, None)
     }
     return CutMix(pool, **given, p=p)
 
 
-def make_pipeline(call: Call, transform: A.BasicTransform) -> A.Compose:
-    """A pipeline of one transform, with box parameters where the call has boxes."""
-    params = None
-    if call.primary.boxes is not None:
+def make_pipeline(call: Call, *transforms: A.BasicTransform, limits: bool = True) -> A.Compose:
+    """A pipeline, with box and keypoint parameters where the call has such targets."""
+    asked, params, points = call.settings, None, None
+    if call.primary.boxes is not None or "bboxes" in asked.aliases.values():
         params = A.BboxParams(
-            call.settings.bbox_format, label_fields=list(call.primary.fields), clip=call.clip
+            asked.bbox_format,
+            label_fields=list(call.primary.fields),
+            clip=call.clip,
+            **(asked.bbox_limits if limits else {}),
         )
-    return A.Compose([transform], bbox_params=params, seed=call.seed)
+    if call.primary.keypoints is not None:
+        points = A.KeypointParams(
+            asked.keypoint_format,
+            label_fields=list(call.primary.keypoint_fields),
+            remove_invisible=asked.remove_invisible,
+            angle_in_degrees=asked.angle_in_degrees,
+        )
+    return A.Compose(
+        list(transforms),
+        bbox_params=params,
+        keypoint_params=points,
+        additional_targets=dict(asked.aliases),
+        seed=call.seed,
+    )
 
 
 def inputs_of(call: Call) -> dict[str, Any]:
     """The primary as keywords of a pipeline call, read-only."""
-    settings = call.settings
-    return as_mapping(
-        call.primary, settings.bbox_format, arrays=call.arrays, label_key=settings.label_key
-    )
+    return as_mapping(call.primary, call.settings, arrays=call.arrays)
 
 
 def pool_of(call: Call, form: str = "donors") -> list[Any]:
     """The donors as a plain list: "donors" objects, or "mappings" in the pipeline's format."""
     if form == "donors":
-        return [as_donor(donor) for donor in call.donors]
-    settings = call.settings
-    return [
-        as_mapping(donor, settings.bbox_format, arrays=call.arrays, label_key=settings.label_key)
-        for donor in call.donors
-    ]
+        return [as_donor(donor, call.settings) for donor in call.donors]
+    return [as_mapping(donor, call.settings, arrays=call.arrays) for donor in call.donors]
 
 
 def run_mix(call: Call, *, form: str = "donors", p: float = 1.0) -> dict[str, Any]:
@@ -320,8 +381,31 @@ def run_mix(call: Call, *, form: str = "donors", p: float = 1.0) -> dict[str, An
 
 
 def run_untouched(call: Call) -> dict[str, Any]:
-    """What the same pipeline returns with an identity transform in place of the mix."""
-    return make_pipeline(call, A.NoOp(p=1.0))(**inputs_of(call))
+    """What the same pipeline, without thresholds, returns with an identity in place of the mix.
+
+    Without instance masks: of those the host carries no empty array, and the oracle needs none.
+    """
+    data = {key: value for key, value in inputs_of(call).items() if key != "masks"}
+    return make_pipeline(call, A.NoOp(p=1.0), limits=False)(**data)
+
+
+def is_sure(call: Call, out: Mapping[str, Any]) -> bool:
+    """Whether the case has one answer: the host's float32 cannot tip the fate of a box."""
+    record = out[call.settings.record_key]
+    return not is_unsure(call.primary, call.donors, record, call.settings)
+
+
+def check_call(call: Call, out: Mapping[str, Any], *, p: float = 1.0) -> None:
+    """Assert the output of a mix that had p = 1, fired or not, or p = 0."""
+    assert is_sure(call, out)
+    record = out[call.settings.record_key]
+    untouched = run_untouched(call)
+    if record.applied:
+        assert p
+        check_mix(out, call.primary, call.donors, call.settings, untouched)
+    else:
+        assert record.reason == ("no_patch" if p else "p")
+        check_unfired(out, call.primary, call.settings, record.reason, untouched)
 
 
 def fixed_call(fit="cover", *, boxes=True, label=1, **rest):

@@ -1,6 +1,7 @@
 """Every error message: what was expected, what came, where, and the way out.
 
-Errors of `seed_worker` are in `test_workers.py`: they need real workers.
+Errors of `seed_worker` are in `test_workers.py`, where there are real workers, those of `replay`
+in `test_replay.py` and those of `attach_pool` in `test_settings.py`.
 """
 
 from __future__ import annotations
@@ -79,6 +80,10 @@ def check_refused(
 
 PAIR = "must be a pair of numbers, got"
 SHARES = "must be shares of the image with 0 < least <= greatest <= 1, got"
+NAMED = (
+    "visibility_field, ignore_field and mask_index_field must be names of different label fields, "
+    "or None, got"
+)
 NAMES = "classes must be a count > 0 or a sequence of distinct names, got"
 
 
@@ -119,6 +124,12 @@ NAMES = "classes must be a count > 0 or a sequence of distinct names, got"
             "min_visibility must be a share in [0, 1], or two of them (primary, donor), got (0.1",
         ),
         ({"min_visibility": (0.1,)}, f"min_visibility {PAIR} (0.1,)."),
+        ({"masks_mode": "layer"}, "masks_mode must be one of instances, layers, got 'layer'."),
+        ({"keypoint_mode": "hide"}, "keypoint_mode must be one of remove, flag, got 'hide'."),
+        (
+            {"ignore_field": 3},
+            f"{NAMED} (None, 3, None).",
+        ),
         ({"label_mode": "hard"}, "label_mode must be one of soft, pair, got 'hard'."),
         ({"classes": 0}, f"{NAMES} 0."),
         ({"classes": True}, f"{NAMES} True."),
@@ -178,6 +189,34 @@ def test_argument_out_of_range(settings, words):
             {"area_range": (0.5, 0.8), "ratio_range": (2, 3)},
             "no patch of 0.8 of the image has a ratio within (2, 3)",
             id="too-flat-for-its-area",
+        ),
+        pytest.param(
+            {"ignore_field": "seen", "visibility_field": "seen"},
+            f"{NAMED} ('seen', 'seen', None).",
+            id="ignore-is-visibility",
+        ),
+        pytest.param(
+            {"mask_index_field": "row", "ignore_field": "row"},
+            f"{NAMED} (None, 'row', 'row').",
+            id="index-is-ignore",
+        ),
+        pytest.param(
+            {"masks_mode": "layers", "mask_index_field": "row"},
+            "mask_index_field says which instance mask a box owns and cannot be combined with "
+            "masks_mode='layers'. Leave it out, or use masks_mode='instances'.",
+            id="index-and-layers",
+        ),
+        pytest.param(
+            {"keypoint_mode": "flag"},
+            "keypoint_mode='flag' and keypoint_visibility_field go together, got 'flag' and None. "
+            "Name the label field that is set to 0 for covered points, or use "
+            "keypoint_mode='remove'.",
+            id="flag-without-field",
+        ),
+        pytest.param(
+            {"keypoint_visibility_field": "seen"},
+            "go together, got 'remove' and 'seen'. Name the label field",
+            id="field-without-flag",
         ),
         pytest.param(
             {"label_key": "mix"},
@@ -275,8 +314,9 @@ def test_no_pool_at_all(key):
     """Both ways to give donors are named, with the key as the user chose it."""
     run = pipeline(None, metadata_key=key)
     words = (
-        f"CutMix has no pool and the call no '{key}'. Use CutMix(pool), or pass a list of donors "
-        f"in the call: transform(..., {key}=[...])."
+        f"CutMix has no pool and the call no '{key}'. Use CutMix(pool), attach_pool(pipeline, "
+        "pool) for a pipeline that was loaded, or pass a list of donors in the call: "
+        f"transform(..., {key}=[...])."
     )
     check_refused(run, None, {"image": pixels()}, words, EmptyPoolError)
 
@@ -349,6 +389,7 @@ def test_dataset_pool_needs_donors():
 OUTSIDE = "lies outside its image of width 17, height 11: are the boxes those of another image"
 FINITE = "must be finite with x_max > x_min and y_max > y_min. Remove it from the data."
 NAN, INF = float("nan"), float("inf")
+POINTS = [(1.0, 2.0), (8.0, 5.0)]
 
 
 @pytest.mark.parametrize(
@@ -444,6 +485,59 @@ NAN, INF = float("nan"), float("inf")
             "donor 'd.png' has 0 boxes, got 1 values in field 'kind'.",
             id="field-without-boxes",
         ),
+        pytest.param(
+            {"keypoints": [(1, 2), (3, NAN)]},
+            "keypoint 1 of donor 'd.png' must be finite, got [3.0, nan].",
+            id="point-nan",
+        ),
+        pytest.param(
+            {"keypoints": [(1, INF)]},
+            "keypoint 0 of donor 'd.png' must be finite, got [1.0, inf].",
+            id="point-infinite",
+        ),
+        pytest.param(
+            {"keypoints": [(1, 2, 3)]},
+            "keypoints must have shape (K, 2), x and y in pixels, or (K, 5), x, y, z, angle in "
+            "radians and scale, got (1, 3) in donor 'd.png'.",
+            id="points-of-three",
+        ),
+        pytest.param(
+            {"keypoints": np.array([1.0, 2.0])},
+            "keypoints must have shape (K, 2), x and y in pixels, or (K, 5),",
+            id="points-flat",
+        ),
+        pytest.param(
+            {"keypoints": [("nose", 2)]},
+            "keypoints must be numbers of shape (K, 2), got [('nose', 2)] in donor 'd.png'. Pass "
+            "labels in label fields.",
+            id="points-of-text",
+        ),
+        pytest.param(
+            {"keypoints": POINTS, "keypoint_fields": {"part": [1]}},
+            "donor 'd.png' has 2 keypoints, got 1 values in field 'part'. Give one value per "
+            "keypoint.",
+            id="keypoint-field-too-short",
+        ),
+        pytest.param(
+            {"keypoints": POINTS, "keypoint_fields": {"part": "ab"}},
+            "donor 'd.png' has 2 keypoints, got str in field 'part'.",
+            id="keypoint-field-of-one-string",
+        ),
+        pytest.param(
+            {"keypoint_fields": {"part": [1]}},
+            "donor 'd.png' has 0 keypoints, got 1 values in field 'part'.",
+            id="keypoint-field-without-points",
+        ),
+        pytest.param(
+            {"keypoints": POINTS, "keypoint_fields": None},
+            "keypoint_fields must be a mapping of names to one value per keypoint, got NoneType in",
+            id="keypoint-fields-none",
+        ),
+        pytest.param(
+            {"aliases": [pixels()]},
+            "aliases must be a mapping of names to arrays, got list in donor 'd.png'.",
+            id="aliases-list",
+        ),
     ],
 )
 def test_donor_checked_at_the_door(parts, words):
@@ -520,8 +614,8 @@ def test_unknown_box_format(convert):
         pytest.param(
             {},
             {"mask": pixels(shape=SHAPE)},
-            "the primary has a mask, donor 'd.png' has none. Give every donor of the pool a mask, "
-            "or leave the mask out of the call.",
+            "the primary has a mask, donor 'd.png' has none. Give every donor of the pool its "
+            "own, or leave 'mask' out of the call.",
             id="donor-without-mask",
         ),
         pytest.param(
@@ -565,6 +659,46 @@ def test_donor_that_does_not_fit_the_primary(parts, call, words):
     """The field, both sides and the donor are named, and the way out."""
     donors = [donor(**parts)]
     check_refused(pipeline(donors, classes=3), donors, {"image": pixels(), **call}, words)
+
+
+def rows_of(count: int, dtype: str = "uint8", shape: tuple[int, ...] = SHAPE) -> Any:
+    """Instance masks or layers whose every pixel counts, read-only."""
+    return pixels(1, dtype, (count, *shape))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "words"),
+    [
+        pytest.param(
+            rows_of(2),
+            "masks_mode='layers' needs as many masks in the donor as in the primary, 3, got 2 in "
+            "donor 'd.png'. Give every donor the same layers.",
+            id="fewer",
+        ),
+        pytest.param(
+            None,
+            "needs as many masks in the donor as in the primary, 3, got none in donor 'd.png'.",
+            id="none",
+        ),
+        pytest.param(
+            rows_of(3, "int32"),
+            "masks of primary and donor must have one dtype, got uint8 and int32 in donor 'd.png'. "
+            "Convert one of them; nothing is cast here.",
+            id="dtype",
+        ),
+        pytest.param(
+            rows_of(3, shape=(*SHAPE, 2)),
+            "masks of primary and donor must have equal channels, got shapes (11, 17) and "
+            "(11, 17, 2) in donor 'd.png'.",
+            id="channels",
+        ),
+    ],
+)
+def test_layers_that_do_not_fit(theirs, words):
+    """Layers are pasted row into row, so both sides need the same ones."""
+    donors = [donor(masks=theirs)]
+    run = pipeline(donors, masks_mode="layers")
+    check_refused(run, donors, {"image": pixels(), "masks": rows_of(3)}, words)
 
 
 @pytest.mark.parametrize(
@@ -612,9 +746,15 @@ def test_fit_error_asks_for_equal_sizes(name, who):
         ),
         pytest.param(
             {"image": pixels(), "bboxes": [FULL]},
-            "CutMix got bboxes without a box format. Put it into a pipeline with bbox_params: "
+            "CutMix got bboxes without their format. Put it into a pipeline with bbox_params: "
             "A.Compose([...], bbox_params=A.BboxParams(...)).",
             id="boxes-outside-of-a-pipeline",
+        ),
+        pytest.param(
+            {"image": pixels(), "keypoints": [(1.0, 2.0)]},
+            "CutMix got keypoints without their format. Put it into a pipeline with "
+            "keypoint_params: A.Compose([...], keypoint_params=A.KeypointParams(...)).",
+            id="keypoints-outside-of-a-pipeline",
         ),
     ],
 )
@@ -624,19 +764,27 @@ def test_direct_call_is_checked_too(call, words, p):
 
 
 @pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
-def test_boxes_without_bbox_params(p):
-    """A pipeline without bbox_params would pass boxes through as they are: refused."""
-    call = {"image": pixels(), "bboxes": [FULL]}
-    words = "CutMix got bboxes without a box format. Put it into a pipeline with bbox_params"
-    check_refused(pipeline([donor()], p=p), None, call, words)
+@pytest.mark.parametrize(
+    ("key", "rows", "argument"),
+    [("bboxes", [FULL], "bbox_params"), ("keypoints", [(1.0, 2.0)], "keypoint_params")],
+    ids=["bboxes", "keypoints"],
+)
+def test_rows_without_their_params(key, rows, argument, p):
+    """A pipeline without bbox_params or keypoint_params would pass rows through: refused."""
+    words = f"CutMix got {key} without their format. Put it into a pipeline with {argument}"
+    check_refused(pipeline([donor()], p=p), None, {"image": pixels(), key: rows}, words)
+
+
+MIXED = (
+    "mixes image, mask, masks, bboxes, keypoints, additional targets of image, mask and bboxes, "
+    "and a class label; the call also holds"
+)
 
 
 @pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("masks", [pixels(shape=SHAPE)]),
-        ("keypoints", [(1.0, 2.0)]),
         ("images", pixels(shape=(1, *SHAPE, 3))),
         ("volume", pixels(shape=(1, *SHAPE, 3))),
         ("volumes", pixels(shape=(1, 1, *SHAPE, 3))),
@@ -647,31 +795,204 @@ def test_boxes_without_bbox_params(p):
 )
 def test_target_refused_by_name(name, value, p):
     """A target that is not mixed is never passed through, whether or not the mix fires."""
-    params = A.KeypointParams(format="xy") if name == "keypoints" else None
-    run = A.Compose([CutMix([donor()], p=p)], keypoint_params=params)
     words = (
-        f"CutMix mixes image, mask, bboxes and a class label; the call also holds ['{name}'], "
-        "which would no longer be true after a mix. Leave them out of the call."
+        f"CutMix {MIXED} ['{name}'], which would no longer be true after a mix. Leave them out of "
+        "the call."
     )
+    run = A.Compose([CutMix([donor()], p=p)])
     check_refused(run, None, {"image": pixels(), name: value}, words)
 
 
 @pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
-@pytest.mark.parametrize("kind", ["image", "mask"])
-def test_alias_refused_by_name(kind, p):
-    """An alias of additional_targets is refused by the user's own name for it."""
-    shape = (*SHAPE, 3) if kind == "image" else SHAPE
-    run = A.Compose([CutMix([donor()], p=p)], additional_targets={"depth": kind})
-    words = "the call also holds ['depth'], which would no longer be true after a mix."
-    check_refused(run, None, {"image": pixels(), "depth": pixels(shape=shape)}, words)
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("masks", pixels(shape=(1, *SHAPE))),
+        ("keypoints", [(1.0, 2.0)]),
+        ("images", pixels(shape=(1, *SHAPE, 3))),
+        ("volume", pixels(shape=(1, *SHAPE, 3))),
+        ("mask3d", pixels(shape=(1, *SHAPE))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_alias_of_another_kind_refused_by_name(kind, value, p):
+    """Such an additional target is refused by the user's own name for it, fired or not."""
+    run = A.Compose(
+        [CutMix([donor()], p=p)],
+        additional_targets={"other": kind},
+        keypoint_params=A.KeypointParams(format="xy"),
+    )
+    words = f"CutMix {MIXED} ['other'], which would no longer be true after a mix."
+    check_refused(run, None, {"image": pixels(), "other": value}, words)
 
 
 def test_mix_targets_refuses_under_its_own_name():
     """The transform that refuses is named, all odd targets at once."""
-    run = A.Compose([MixTargets(classes=2)], additional_targets={"depth": "mask"})
-    call = {"image": pixels(), "depth": pixels(shape=SHAPE), "masks": [pixels(shape=SHAPE)]}
-    words = "MixTargets mixes image, mask, bboxes and a class label; the call also holds ['depth'"
-    check_refused(run, None, call, words)
+    call = {"image": pixels(), "volume": pixels(shape=(1, *SHAPE)), "mask3d": pixels(shape=SHAPE)}
+    words = f"MixTargets {MIXED} ['mask3d', 'volume'], which would no longer be true"
+    check_refused(MixTargets(classes=2), None, call, words)
+
+
+# Aliases -----------------------------------------------------------------------------------------
+
+LACKS = (
+    "the primary has the additional target 'extra', donor 'd.png' has none. Give every donor of "
+    "the pool its own, or leave 'extra' out of the call."
+)
+
+
+def with_alias(kind: str, donors: Any, **settings: Any) -> A.Compose:
+    """A mix with boxes without fields, and one additional target."""
+    return A.Compose(
+        [CutMix(donors, **{"p": 1.0, "area_range": (0.3, 0.3), **settings})],
+        seed=1,
+        bbox_params=A.BboxParams(format="pascal_voc"),
+        additional_targets={"extra": kind},
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "mine", "theirs", "words"),
+    [
+        pytest.param("image", pixels(), None, LACKS, id="no-image"),
+        pytest.param("mask", pixels(shape=SHAPE), None, LACKS, id="no-mask"),
+        pytest.param("bboxes", [FULL], None, LACKS, id="no-boxes"),
+        pytest.param(
+            "image",
+            pixels(),
+            pixels(shape=(17, 11, 3)),
+            "extra must have the image's height and width (11, 17), got (17, 11) in donor 'd.png'.",
+            id="image-transposed",
+        ),
+        pytest.param(
+            "mask",
+            pixels(shape=SHAPE),
+            pixels(shape=(17, 11)),
+            "extra must have the image's height and width (11, 17), got (17, 11) in donor 'd.png'.",
+            id="mask-transposed",
+        ),
+        pytest.param(
+            "image",
+            pixels(),
+            pixels(dtype="float32"),
+            "extra of primary and donor must have one dtype, got uint8 and float32 in donor "
+            "'d.png'. Convert one of them; nothing is cast here.",
+            id="image-dtype",
+        ),
+        pytest.param(
+            "mask",
+            pixels(shape=SHAPE),
+            pixels(dtype="int32", shape=SHAPE),
+            "extra of primary and donor must have one dtype, got uint8 and int32 in donor",
+            id="mask-dtype",
+        ),
+        pytest.param(
+            "image",
+            pixels(),
+            pixels(shape=SHAPE),
+            "extra of primary and donor must have equal channels, got shapes (11, 17, 3) and "
+            "(11, 17) in donor 'd.png'. Read both in one colour mode.",
+            id="image-channels",
+        ),
+        pytest.param(
+            "image",
+            pixels(),
+            [[0]],
+            "extra must be a numeric numpy array of shape (H, W) or (H, W, C), got list in donor",
+            id="image-list",
+        ),
+        pytest.param(
+            "bboxes",
+            [FULL],
+            [FULL, [6, 3, 3, 6]],
+            f"box 1 of donor 'd.png', target 'extra', xyxy pixels [6.0, 3.0, 3.0, 6.0], {FINITE}",
+            id="boxes-inverted",
+        ),
+        pytest.param(
+            "bboxes",
+            [FULL],
+            [[20, 0, 25, 5]],
+            "box 0 of donor 'd.png', target 'extra', xyxy pixels [20.0, 0.0, 25.0, 5.0], "
+            f"{OUTSIDE}",
+            id="boxes-outside",
+        ),
+        pytest.param(
+            "bboxes",
+            [FULL],
+            [[*FULL, 1]],
+            "boxes under 'extra' must have 4 columns, as in the primary and without label fields, "
+            "got 5 in donor 'd.png'.",
+            id="boxes-of-five",
+        ),
+        pytest.param(
+            "bboxes",
+            [FULL],
+            ["cat"],
+            "extra must be numbers of shape (N, 4), got ['cat'] in donor 'd.png'.",
+            id="boxes-of-text",
+        ),
+    ],
+)
+def test_alias_that_does_not_fit(kind, mine, theirs, words):
+    """The user's own name for the additional target is in the message, and the donor's."""
+    donors = [donor(aliases={} if theirs is None else {"extra": theirs})]
+    run = with_alias(kind, donors)
+    check_refused(run, donors, {"image": pixels(), "extra": mine}, words)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float64", "bool"])
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_alias_of_image_holds_an_image(p, dtype):
+    """An additional image may hold what an image may hold: the kernels can scale no other."""
+    donors = [donor(image=pixels(shape=(23, 31, 3)), aliases={"extra": pixels(1, dtype, (23, 31))})]
+    words = f"extra must be uint8, uint16 or float32, got {dtype} in the primary."
+    run = with_alias("image", donors, p=p)
+    check_refused(run, donors, {"image": pixels(), "extra": pixels(0, dtype, SHAPE)}, words)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+@pytest.mark.parametrize("kind", ["image", "mask"])
+def test_alias_of_another_size_than_the_image(kind, p):
+    """Where the host's own check of shapes is off, the primary's alias is checked all the same."""
+    shape = (17, 11, 3) if kind == "image" else (17, 11)
+    run = A.Compose(
+        [CutMix([donor()], p=p)], additional_targets={"extra": kind}, is_check_shapes=False
+    )
+    words = "extra must have the image's height and width (11, 17), got (17, 11) in the primary."
+    check_refused(run, None, {"image": pixels(), "extra": pixels(shape=shape)}, words)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_alias_boxes_without_bbox_params(p):
+    """Boxes under another name need a format as well."""
+    run = A.Compose(
+        [CutMix([donor(aliases={"extra": [FULL]})], p=p)], additional_targets={"extra": "bboxes"}
+    )
+    words = "CutMix got extra without their format. Put it into a pipeline with bbox_params"
+    check_refused(run, None, {"image": pixels(), "extra": [FULL]}, words)
+
+
+@pytest.mark.parametrize("kind", [CutMix, MixTargets], ids=["CutMix", "MixTargets"])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        pytest.param("label", {}, id="label"),
+        pytest.param("mix", {}, id="record"),
+        pytest.param("target", {"label_key": "target"}, id="own-label-key"),
+        pytest.param("r", {"record_key": "r"}, id="own-record-key"),
+        pytest.param("mix_metadata", {}, id="metadata"),
+        pytest.param("pool_index", {}, id="pool-index"),
+        pytest.param("label_donor", {}, id="donor-label"),
+    ],
+)
+def test_alias_named_like_a_key_of_the_mix(name, settings, kind):
+    """The pipeline is refused when it is built, before a label is taken for pixels."""
+    words = (
+        f"additional target {name!r} is a key of {kind.__name__} itself. Choose another name, "
+        "label_key, record_key or metadata_key."
+    )
+    with pytest.raises(InvalidArgumentError, match=re.escape(words)):
+        A.Compose([kind(**settings)], additional_targets={name: "mask"})
 
 
 # Class labels ------------------------------------------------------------------------------------
@@ -962,8 +1283,8 @@ def test_donor_without_a_declared_field():
     donors = [donor(bboxes=[FULL], fields={"score": [0.5]})]
     call = {"image": pixels(), "bboxes": [FULL], "kind": [1]}
     words = (
-        "donor 'd.png' has boxes but no field 'kind', which the pipeline declares. Give it one "
-        "value per box in Donor.fields; it has ['score']."
+        "donor 'd.png' has bboxes but no field 'kind', which the pipeline declares. Give it one "
+        "value per row in Donor.fields; it has ['score']."
     )
     check_refused(pipeline(donors, fields=("kind",)), donors, call, words)
 
@@ -972,7 +1293,7 @@ def test_donor_without_an_extra_box_column():
     """A fifth column of the primary's boxes is needed in the donor too."""
     donors = [donor(bboxes=[FULL], fields={"kind": [1]})]
     call = {"image": pixels(), "bboxes": [[*FULL, 7.0]], "kind": [1]}
-    words = "donor 'd.png' has boxes but no field 'bboxes[4]'"
+    words = "donor 'd.png' has bboxes but no field 'bboxes[4]'"
     check_refused(pipeline(donors, fields=("kind",)), donors, call, words)
 
 
@@ -992,12 +1313,325 @@ def test_visibility_field_holds_floats(mine, theirs, got):
 
 
 @pytest.mark.parametrize("rows", [0, 1], ids=["no-boxes", "one-box"])
-def test_visibility_field_is_declared(rows):
-    """A visibility field that is no label field of the pipeline is refused, boxes or not."""
-    donors = [donor(bboxes=[FULL][:rows], fields={"kind": [1][:rows]})]
-    call = {"image": pixels(), "bboxes": [FULL][:rows], "kind": [1][:rows]}
-    words = "visibility_field='seen' must be one of the pipeline's label_fields ['kind']."
-    check_refused(pipeline(donors, fields=("kind",), visibility_field="seen"), donors, call, words)
+@pytest.mark.parametrize("argument", ["visibility_field", "ignore_field", "mask_index_field"])
+def test_field_that_is_written_is_declared(argument, rows):
+    """A field that is no label field of the pipeline is refused, boxes or not."""
+    parts = {"bboxes": [FULL][:rows], "masks": rows_of(rows)}
+    donors = [donor(**parts, fields={"kind": [1][:rows]})]
+    call = {"image": pixels(), **parts, "kind": [1][:rows]}
+    words = f"{argument}='seen' must be one of the pipeline's label_fields ['kind']."
+    run = pipeline(donors, fields=("kind",), **{argument: "seen"})
+    check_refused(run, donors, call, words)
+
+
+@pytest.mark.parametrize(
+    ("mine", "got"),
+    [(["no"], "labels that are no plain numbers"), (np.array(["no"]), "<U2")],
+    ids=["list", "array"],
+)
+def test_ignore_field_holds_numbers(mine, got):
+    """A field of strings cannot say 0 or 1."""
+    donors = [donor(bboxes=[FULL], fields={"crowd": ["ok"]})]
+    call = {"image": pixels(), "bboxes": [FULL], "crowd": mine}
+    words = (
+        f"ignore_field='crowd' must hold numbers, got {got}. Pass it as a list of numbers or an "
+        "array of them."
+    )
+    check_refused(pipeline(donors, fields=("crowd",), ignore_field="crowd"), donors, call, words)
+
+
+# Instance masks ----------------------------------------------------------------------------------
+
+AS_MANY = "masks and bboxes must be as many, row i of masks for box i, got"
+PLANES = (
+    "instance masks must have shape (N, H, W), got rows of shape (11, 17, 2). For masks with "
+    "channels use masks_mode='layers'."
+)
+
+
+def of_masks(masks: Any, boxes: int = 1, **settings: Any) -> tuple[A.Compose, dict[str, Any]]:
+    """A pipeline whose donor has one box and its mask, and a call with these masks."""
+    donors = [donor(bboxes=[FULL], masks=rows_of(1), fields={"kind": [1]})]
+    call = {"image": pixels(), "bboxes": [FULL] * boxes, "kind": [1] * boxes, "masks": masks}
+    return pipeline(donors, fields=("kind",), **settings), call
+
+
+@pytest.mark.parametrize(
+    ("masks", "boxes", "got"),
+    [
+        pytest.param(rows_of(2), 1, "2 masks and 1 boxes", id="more-masks"),
+        pytest.param(list(rows_of(2)), 1, "2 masks and 1 boxes", id="more-masks-listed"),
+        pytest.param(rows_of(1), 2, "1 masks and 2 boxes", id="more-boxes"),
+        pytest.param([], 1, "0 masks and 1 boxes", id="no-masks"),
+        pytest.param(rows_of(1), 0, "1 masks and 0 boxes", id="no-boxes"),
+    ],
+)
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_masks_and_boxes_of_different_count(p, masks, boxes, got):
+    """Which mask is whose cannot be guessed, fired or not; both ways out are named."""
+    run, call = of_masks(masks, boxes, p=p)
+    words = (
+        f"{AS_MANY} {got}. Where an earlier transform dropped boxes, declare a label field with "
+        "each box's row of masks and pass mask_index_field=...; for one mask per class "
+        "masks_mode='layers'."
+    )
+    check_refused(run, None, call, words)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        pytest.param({"masks": rows_of(2)}, f"{AS_MANY} 2 masks and 1 boxes in", id="more-masks"),
+        pytest.param({"masks": []}, f"{AS_MANY} 0 masks and 1 boxes in", id="no-masks-but-a-box"),
+        pytest.param(
+            {},
+            "the primary has masks, donor 'd.png' has none. Give a donor without objects an empty "
+            "list, or leave masks out of the call.",
+            id="not-annotated",
+        ),
+        pytest.param(
+            {"masks": rows_of(1, "int32")},
+            "masks of primary and donor must have one dtype, got uint8 and int32 in donor 'd.png'. "
+            "Convert one of them; nothing is cast here.",
+            id="dtype",
+        ),
+        pytest.param({"masks": rows_of(1, shape=(*SHAPE, 2))}, PLANES, id="channels"),
+    ],
+)
+@pytest.mark.parametrize("listed", [False, True], ids=["array", "list"])
+def test_masks_of_a_donor_that_do_not_fit(listed, parts, words):
+    """The donor is named, whatever holds the primary's masks."""
+    donors = [donor(bboxes=[FULL], fields={"kind": [1]}, **parts)]
+    masks = list(rows_of(1)) if listed else rows_of(1)
+    call = {"image": pixels(), "bboxes": [FULL], "kind": [1], "masks": masks}
+    check_refused(pipeline(donors, fields=("kind",)), donors, call, words)
+
+
+def test_masks_alone_need_a_donor_with_masks():
+    """Where there are no boxes either, a donor without masks is not annotated."""
+    donors = [donor(bboxes=[FULL])]
+    words = "the primary has masks, donor 'd.png' has none."
+    check_refused(pipeline(donors), donors, {"image": pixels(), "masks": rows_of(1)}, words)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_masks_with_channels(p):
+    """An instance has one plane: masks with channels are layers."""
+    run, call = of_masks(rows_of(1, shape=(*SHAPE, 2)), p=p)
+    check_refused(run, None, call, PLANES)
+
+
+@pytest.mark.parametrize("mode", ["instances", "layers"])
+@pytest.mark.parametrize(
+    ("masks", "words"),
+    [
+        pytest.param(
+            rows_of(1, shape=(17, 11)),
+            "each of masks must have the image's height and width (11, 17), got (17, 11) in the "
+            "primary.",
+            id="transposed",
+        ),
+        pytest.param(
+            [pixels(shape=(17, 11))],
+            "each of masks must have the image's height and width (11, 17), got (17, 11) in the",
+            id="transposed-in-a-list",
+        ),
+        pytest.param(
+            5, "masks must be an array (N, H, W) or a sequence of (H, W) masks, got int", id="int"
+        ),
+        pytest.param(
+            pixels(shape=SHAPE),
+            "each of masks must be a numeric numpy array of shape (H, W) or (H, W, C), got",
+            id="one-plane",
+        ),
+    ],
+)
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_masks_of_a_direct_call(p, masks, words, mode):
+    """Outside of a pipeline, where the host checks nothing, masks are checked as image and mask."""
+    mix = CutMix([donor(masks=rows_of(1))], p=p, masks_mode=mode)
+    check_refused(mix, None, {"image": pixels(), "masks": masks}, words)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_masks_of_another_size_than_the_image(p):
+    """Where the host's own check of shapes is off, masks are checked all the same."""
+    run = A.Compose([CutMix([donor(masks=rows_of(1))], p=p)], is_check_shapes=False)
+    words = "each of masks must have the image's height and width (11, 17), got (17, 11) in the"
+    check_refused(run, None, {"image": pixels(), "masks": rows_of(1, shape=(17, 11))}, words)
+
+
+OWN_ROW = "mask_index_field must name a row of its own of the 2 masks for each box, got"
+WRONG_ROWS = [
+    pytest.param([0, 2], f"{OWN_ROW} [0.0, 2.0] in", id="beyond"),
+    pytest.param([0, -1], f"{OWN_ROW} [0.0, -1.0] in", id="negative"),
+    pytest.param([1, 1], f"{OWN_ROW} [1.0, 1.0] in", id="twice"),
+    pytest.param([0, 0.5], f"{OWN_ROW} [0.0, 0.5] in", id="not-whole"),
+]
+
+
+def of_rows(mine: Any, theirs: Any, p: float = 1.0) -> tuple[A.Compose, list, dict[str, Any]]:
+    """A pipeline with mask_index_field, its donor and a call; two masks on either side."""
+    parts = {"bboxes": [FULL] * 2, "masks": rows_of(2)}
+    donors = [donor(**parts, fields={"row": theirs})]
+    run = pipeline(donors, fields=("row",), mask_index_field="row", p=p)
+    return run, donors, {"image": pixels(), **parts, "row": mine}
+
+
+@pytest.mark.parametrize(("rows", "words"), WRONG_ROWS)
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_mask_index_of_the_primary(p, rows, words):
+    """A row of masks that is not there, or not one box's own, is refused fired or not."""
+    run, donors, call = of_rows(rows, [0, 1], p)
+    check_refused(run, donors, call, f"{words} the primary.")
+
+
+@pytest.mark.parametrize(("rows", "words"), WRONG_ROWS)
+def test_mask_index_of_the_donor(rows, words):
+    """A donor's rows are checked as the primary's, by the donor's name."""
+    run, donors, call = of_rows([0, 1], rows)
+    check_refused(run, donors, call, f"{words} donor 'd.png'.")
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_mask_index_holds_numbers(p):
+    """A field of strings names no row."""
+    run, donors, call = of_rows(["a", "b"], [0, 1], p)
+    words = "mask_index_field='row' must hold numbers, got labels that are no plain numbers."
+    check_refused(run, donors, call, words)
+
+
+@pytest.mark.parametrize("rows", [["a", "b"], [None, 1], [NAN, 1.0]], ids=["text", "none", "nan"])
+def test_mask_index_of_the_donor_holds_numbers(rows):
+    """What is no number in a donor's rows is refused by name, and warns of nothing."""
+    run, donors, call = of_rows([0, 1], rows)
+    check_refused(run, donors, call, f"{OWN_ROW} {rows!r} in donor 'd.png'.")
+
+
+# Keypoints ---------------------------------------------------------------------------------------
+
+
+def with_points(donors: Any, keypoints: A.KeypointParams, **settings: Any) -> A.Compose:
+    """CutMix alone, always on, with keypoints."""
+    rest = {"p": 1.0, "area_range": (0.3, 0.3), **settings}
+    return A.Compose([CutMix(donors, **rest)], seed=1, keypoint_params=keypoints)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        pytest.param(
+            {},
+            "the primary has keypoints, donor 'd.png' has none. Give a donor without points an "
+            "empty array (0, 2), or leave keypoints out of the call.",
+            id="not-annotated",
+        ),
+        pytest.param(
+            {"keypoints": POINTS, "keypoint_fields": {"side": [1, 2]}},
+            "donor 'd.png' has keypoints but no field 'part', which the pipeline declares. Give it "
+            "one value per row in Donor.keypoint_fields; it has ['side'].",
+            id="no-field",
+        ),
+        pytest.param(
+            {"keypoints": [(x, 5.0) for x in range(17)], "keypoint_fields": {"part": range(17)}},
+            "field 'part' holds strings in this pipeline, got the number",
+            id="numbers-for-strings",
+        ),
+    ],
+)
+def test_keypoints_of_a_donor_that_do_not_fit(parts, words):
+    """What is missing is named, the donor and the way out."""
+    donors = [donor(**parts)]
+    run = with_points(donors, A.KeypointParams("xy", label_fields=["part"]))
+    call = {"image": pixels(), "keypoints": POINTS, "part": ["nose", "eye"]}
+    check_refused(run, donors, call, words)
+
+
+@pytest.mark.parametrize("form", ["xya", "xys", "xyas", "xyz"])
+@pytest.mark.parametrize(
+    ("name", "who"), [("d.png", "donor 'd.png'"), ("", "donor 0")], ids=["id", "no-id"]
+)
+def test_points_of_two_columns_where_the_format_needs_more(name, who, form):
+    """An angle, a scale or a depth is never made up."""
+    donors = [donor(keypoints=POINTS, id=name)]
+    run = with_points(donors, A.KeypointParams(form))
+    words = (
+        f"keypoints of format '{form}' need more than x and y, got shape (2, 2) in {who}. Give "
+        "Donor.keypoints as (K, 5): x, y, z, angle in radians, scale."
+    )
+    call = {"image": pixels(), "keypoints": [(1.0,) * len(form)]}
+    check_refused(run, donors, call, words)
+
+
+def test_further_columns_of_keypoints():
+    """A column beyond the format has no meaning that could be kept."""
+    donors = [donor(keypoints=POINTS)]
+    words = (
+        "keypoints must have the columns of their format, got 1 more in the primary. Pass them as "
+        "label fields."
+    )
+    run = with_points(donors, A.KeypointParams("xy"))
+    check_refused(run, donors, {"image": pixels(), "keypoints": [(1.0, 2.0, 3.0)]}, words)
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        pytest.param(
+            [(1.0, 2.0, 3.0)],
+            "keypoints of format 'xy' must have shape (K, 2), got (1, 3) in donor 'm.png'. Pass "
+            "further columns as label fields.",
+            id="three-columns",
+        ),
+        pytest.param([1.0, 2.0], "must have shape (K, 2), got (2,) in donor 'm.png'.", id="flat"),
+        pytest.param(
+            [("nose", 2.0)],
+            "keypoints must be numbers of shape (K, 2), got [('nose', 2.0)] in donor 'm.png'. Pass "
+            "labels in label fields.",
+            id="text",
+        ),
+        pytest.param([(1.0, NAN)], "keypoint 0 of donor 'm.png' must be finite, got", id="nan"),
+    ],
+)
+def test_keypoints_of_a_mapping(points, words):
+    """A mapping is checked when it is drawn, in the pipeline's format."""
+    donors = [{"image": pixels(255), "keypoints": points, "id": "m.png"}]
+    run = with_points(donors, A.KeypointParams("xy"))
+    check_refused(run, donors, {"image": pixels(), "keypoints": POINTS}, words)
+
+
+FLAG = {"keypoint_mode": "flag", "keypoint_visibility_field": "seen"}
+
+
+@pytest.mark.parametrize("count", [0, 2], ids=["no-points", "two-points"])
+def test_flagged_field_is_declared(count):
+    """A visibility field that is no label field of the keypoints is refused, points or not."""
+    donors = [donor(keypoints=POINTS[:count])]
+    words = "keypoint_visibility_field='seen' must be one of the pipeline's label_fields []."
+    run = with_points(donors, A.KeypointParams("xy", remove_invisible=False), **FLAG)
+    check_refused(run, donors, {"image": pixels(), "keypoints": POINTS[:count]}, words)
+
+
+def test_flagged_field_holds_numbers():
+    """A field of strings cannot be set to 0."""
+    donors = [donor(keypoints=POINTS, keypoint_fields={"seen": ["a", "b"]})]
+    params = A.KeypointParams("xy", label_fields=["seen"], remove_invisible=False)
+    words = "keypoint_visibility_field='seen' must hold numbers, got labels that are no plain"
+    call = {"image": pixels(), "keypoints": POINTS, "seen": ["a", "b"]}
+    check_refused(with_points(donors, params, **FLAG), donors, call, words)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_flags_where_the_host_removes_points(p):
+    """A pipeline that removes what lies outside would tear the skeletons that flags keep whole."""
+    donors = [donor(keypoints=POINTS, keypoint_fields={"seen": [2, 2]})]
+    params = A.KeypointParams("xy", label_fields=["seen"], remove_invisible=True)
+    call = {"image": pixels(), "keypoints": POINTS, "seen": [2, 2]}
+    words = (
+        "keypoint_mode='flag' keeps every row, also of points outside the image, and the pipeline "
+        "removes them. Use A.KeypointParams(..., remove_invisible=False)."
+    )
+    check_refused(with_points(donors, params, p=p, **FLAG), donors, call, words)
 
 
 def test_pipeline_works_after_an_error():
@@ -1020,15 +1654,16 @@ def test_pipeline_works_after_an_error():
     [
         pytest.param("{", "a record must be one line of JSON, got '{'.", id="no-json"),
         pytest.param(
-            '{"version": 2}',
-            "a record must be a JSON object of version 1, got version 2. Read it with the release "
+            '{"version": 3}',
+            "a record must be a JSON object of version 2, got version 3. Read it with the release "
             "of albu_cutmix that wrote it.",
             id="newer",
         ),
-        pytest.param("[1]", "of version 1, got version None.", id="no-object"),
-        pytest.param("{}", "of version 1, got version None.", id="no-version"),
+        pytest.param('{"version": 1}', "of version 2, got version 1.", id="older"),
+        pytest.param("[1]", "of version 2, got version None.", id="no-object"),
+        pytest.param("{}", "of version 2, got version None.", id="no-version"),
         pytest.param(
-            '{"version": 1, "colour": 3}',
+            '{"version": 2, "colour": 3}',
             "a record must hold every field once; missing or odd: ['applied', 'blend', 'colour',",
             id="odd-fields",
         ),

@@ -1,5 +1,7 @@
 """What holds on Albumentations 2.0.8 and on AlbumentationsX alike, in whose terms both agree.
 
+Masks are given as arrays: AlbumentationsX takes no lists.
+
 The suite runs it on 2.0.8. For the other host, in an environment of its own:
 `pip install albumentationsx torch opencv-python-headless pillow defusedxml pytest hypothesis`, then
 `pip install --no-deps -e .` and `python -m pytest -p doctest tests/test_both_hosts.py`.
@@ -7,11 +9,27 @@ The suite runs it on 2.0.8. For the other host, in an environment of its own:
 
 from __future__ import annotations
 
+import inspect
+
 import albumentations as A
 import numpy as np
 import pytest
+from whole_samples import BIG, assert_true, bits, pipeline, primary
+from whole_samples import donor as whole_donor
 
-from albu_cutmix import CutMix, Donor, InvalidSampleError, MixTargets
+from albu_cutmix import (
+    CutMix,
+    Donor,
+    EmptyPoolError,
+    InvalidSampleError,
+    MixRecord,
+    MixTargets,
+    attach_pool,
+    replay,
+)
+
+# AlbumentationsX asks for a mapping with every label field of keypoints; flips alone use it.
+pytestmark = pytest.mark.filterwarnings("ignore:label_fields are set but label_mapping")
 
 SHAPE = (31, 47)
 BOXES = [[5.0, 5.0, 30.0, 30.0], [30.0, 10.0, 60.0, 40.0]]
@@ -96,8 +114,208 @@ def test_keys_and_types_do_not_depend_on_the_gate(donors, p):
     assert (out["mix"].kind, out["mix"].reason) == ("cutmix", "" if p else "p")
 
 
-def test_other_targets_are_refused_by_name(donors):
+@pytest.mark.parametrize("name", ["volume", "mask3d", "images"])
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_other_targets_are_refused_by_name(donors, p, name):
     """A target that would no longer be true is an error."""
-    run = A.Compose([CutMix(donors, p=1)])
-    with pytest.raises(InvalidSampleError, match="masks"):
-        run(image=np.zeros((*SHAPE, 3), np.uint8), masks=np.zeros((1, *SHAPE), np.uint8))
+    call = {"image": np.zeros((*SHAPE, 3), np.uint8), name: np.zeros((2, *SHAPE), np.uint8)}
+    if name == "images":
+        call[name] = np.zeros((2, *SHAPE, 3), np.uint8)
+    with pytest.raises(InvalidSampleError, match=rf"\['{name}'\].*no longer be true"):
+        A.Compose([CutMix(donors, p=p)])(**call)
+
+
+# Every target at once ----------------------------------------------------------------------------
+
+CONTAINERS = {
+    "alone": lambda mix: [mix],
+    "one-of": lambda mix: [MixTargets(classes=3), A.OneOf([mix], p=1)],
+    "some-of": lambda mix: [A.SomeOf([mix, A.NoOp(p=1)], n=2, p=1)],
+    "sequential": lambda mix: [
+        A.Sequential([A.HorizontalFlip(p=1), mix, A.VerticalFlip(p=1)], p=1)
+    ],
+    "nested": lambda mix: [A.Compose([mix])],
+}
+
+
+def whole_mix(pool=None, **settings) -> CutMix:
+    """A mix that always fires, of one donor with every target."""
+    pool = [whole_donor(1000)] if pool is None else pool
+    return CutMix(pool, **{"classes": 3, "p": 1.0, "min_visibility": 0.0, **settings})
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["objects", "no-objects"])
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_target_is_true(name, empty):
+    """Masks, boxes, fields, keypoints and aliases speak of the pixels that are there."""
+    if empty and name == "sequential":
+        pytest.skip("2.0.8 itself cannot flip an array without rows")
+    run = pipeline(*CONTAINERS[name](whole_mix(area_range=(0.3, 0.5))), strict=True)
+    for _ in range(4):
+        out = run(**primary(listed=False, empty=empty))
+        assert out["mix"].applied
+        assert_true(out)
+        assert len(out["masks"]) > 0
+
+
+def test_two_mixes_in_a_row_are_true():
+    """A second mix treats what the first pasted as part of the primary."""
+    second = whole_mix([whole_donor(2000)], record_key="second")
+    run = pipeline(whole_mix(), second, strict=True)
+    for _ in range(4):
+        assert_true(run(**primary(listed=False)))
+
+
+@pytest.mark.parametrize("form", [list, np.array], ids=["list", "array"])
+def test_second_mix_keeps_the_labels_that_the_first_brought(form):
+    """Into an empty primary two mixes bring strings of their own, and both come back."""
+    full = np.array([[0.0, 0, SHAPE[1], SHAPE[0]]])
+    pools = [
+        [Donor(np.ones((*SHAPE, 3), np.uint8), bboxes=full, fields={"kind": [name]})]
+        for name in ("cat", "elephant")
+    ]
+    settings = {"p": 1.0, "min_visibility": 0.0}
+    run = A.Compose(
+        [CutMix(pools[0], **settings), CutMix(pools[1], record_key="second", **settings)],
+        bbox_params=A.BboxParams("pascal_voc", label_fields=["kind"]),
+        seed=1,
+    )
+    out = run(image=np.zeros((*SHAPE, 3), np.uint8), bboxes=np.zeros((0, 4)), kind=form([]))
+    assert [str(kind) for kind in out["kind"]] == ["cat", "elephant"]
+
+
+def test_objects_of_the_pipelines_own_thresholds():
+    """What the host's BboxParams drop, leaves masks, boxes and fields together."""
+    params = A.BboxParams("pascal_voc", label_fields=["kind", "crowd"], min_area=30)
+    run = pipeline(whole_mix(area_range=(0.2, 0.5)), bbox_params=params, strict=True)
+    counts = set()
+    for _ in range(10):
+        out = run(**primary(listed=False))
+        assert_true(out)
+        counts.add(len(out["masks"]))
+    assert len(counts) > 1
+
+
+def test_no_object_left():
+    """Where nothing is left, later transforms and calls go on."""
+    pool = [whole_donor(1000, masks=[], bboxes=[], fields={"kind": [], "crowd": []})]
+    run = pipeline(whole_mix(pool, bbox_mode="drop", area_range=(0.9, 0.9)), A.HorizontalFlip(p=1))
+    out = run(**primary(listed=False))
+    assert len(out["masks"]) == len(out["bboxes"]) == len(out["kind"]) == 0
+    assert len(run(**primary(listed=False))["masks"]) == 0
+
+
+def test_fields_of_objects():
+    """Ignored objects stay, mask rows are renumbered, and layers are never dropped."""
+    params = A.BboxParams("pascal_voc", label_fields=["kind", "crowd", "row"])
+    call = {**primary(listed=False), "row": np.array([2, 0, 1])}
+    call["bboxes"], call["kind"] = call["bboxes"][[2, 0, 1]], call["kind"][[2, 0, 1]]
+    settings = {"ignore_field": "crowd", "mask_index_field": "row", "min_visibility": 0.9}
+    run = pipeline(whole_mix(**settings), bbox_params=params)
+    out = run(**call)
+    assert_true(out)
+    assert [int(row) for row in out["row"]] == list(range(len(out["masks"])))
+    assert {int(value) for value in out["crowd"]} == {0, 1}
+    assert out["mix"].remnant_px == 0
+    layers = pipeline(whole_mix(masks_mode="layers"))(**primary(listed=False))
+    assert np.asarray(layers["masks"]).shape[0] == 3
+
+
+def test_flagged_keypoints():
+    """Skeletons stay whole, and points that do not show hold 0."""
+    params = A.KeypointParams("xy", label_fields=["at", "v"], remove_invisible=False)
+    count = len(primary()["at"])
+    one = whole_donor(1000)
+    fields = {**one.keypoint_fields, "v": [1] * count}
+    mix = whole_mix(
+        [whole_donor(1000, keypoint_fields=fields)],
+        keypoint_mode="flag",
+        keypoint_visibility_field="v",
+    )
+    call = {**primary(listed=False), "v": np.ones(count, np.int64)}
+    out = pipeline(mix, keypoint_params=params)(**call)
+    shown = set(out["image"].ravel().tolist())
+    assert len(out["at"]) == 2 * count
+    assert [int(v) for v in out["v"]] == [int(int(at) in shown) for at in out["at"]]
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_alias_boxes(p):
+    """Boxes under another name are mixed with the donor's boxes of that name."""
+    one = Donor(
+        np.ones((*SHAPE, 3), np.uint8),
+        bboxes=np.zeros((0, 4)),
+        aliases={"ears": np.array([[0.0, 0, SHAPE[1], SHAPE[0]]])},
+    )
+    run = A.Compose(
+        [CutMix([one], p=p, min_visibility=0.0)],
+        bbox_params=A.BboxParams("pascal_voc"),
+        additional_targets={"ears": "bboxes"},
+        seed=1,
+    )
+    own = np.array([[0.0, 0, SHAPE[1], SHAPE[0]]])
+    image = np.zeros((*SHAPE, 3), np.uint8)
+    out = run(image=image, bboxes=np.zeros((0, 4)), ears=own)
+    expected = [*own, *out["mix"].patches] if p else own
+    np.testing.assert_allclose(out["ears"], expected, atol=1e-3)
+
+
+# Replayed, saved and refused ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fit", ["cover", "stretch", "crop", "whole"])
+@pytest.mark.parametrize("empty", [False, True], ids=["objects", "no-objects"])
+def test_replay_is_bit_for_bit(fit, empty):
+    """A record read from JSON rebuilds every target, fired or not."""
+    pool, call = [whole_donor(1000, BIG), whole_donor(2000)], primary(listed=False, empty=empty)
+    run = pipeline(whole_mix(pool, fit=fit, p=0.7), seed=2)
+    outs = [run(**call) for _ in range(6)]
+    assert {out["mix"].applied for out in outs} == {True, False}
+    for out in outs:
+        again = replay(MixRecord.from_json(out["mix"].to_json()), call, pool, run)
+        assert bits(again) == bits(out)
+
+
+def test_host_replay_is_bit_for_bit():
+    """ReplayCompose rebuilds every target of the same primary."""
+    run = pipeline(whole_mix([whole_donor(1000, BIG)]), compose=A.ReplayCompose)
+    call = primary(listed=False)
+    out = run(**call)
+    again = A.ReplayCompose.replay(out.pop("replay"), **call)
+    again.pop("replay", None)
+    assert out["mix"].applied
+    assert bits(again) == bits(out)
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_saved_pipeline_goes_on(form, tmp_path):
+    """Loaded and given its pool again, a pipeline mixes as it did; without it says what to do."""
+    pool, call = [whole_donor(1000, BIG)], primary(listed=False)
+    run = pipeline(MixTargets(classes=3), A.OneOf([whole_mix(pool, fit="stretch")], p=1))
+    A.save(run, tmp_path / f"pipeline.{form}", data_format=form)
+    again = A.load(tmp_path / f"pipeline.{form}", data_format=form)
+    with pytest.raises(EmptyPoolError, match="attach_pool"):
+        again(**call)
+    attach_pool(again, pool)
+    for one in (run, again):
+        one.set_random_seed(3)
+    first, second = run(**call), again(**call)
+    assert bits(first) == bits(second)
+    assert run.transforms[1].transforms[0].policy() == again.transforms[1].transforms[0].policy()
+
+
+def test_applied_params_hold_no_pixels():
+    """The host's list of applied transforms names the mix and holds no donor."""
+    run = pipeline(whole_mix([whole_donor(1000, (400, 400))]), save_applied_params=True)
+    out = run(**primary(listed=False))
+    [(name, params)] = out["applied_transforms"]
+    assert name.split(".")[-1] == "CutMix"
+    assert len(str(params)) < 2000
+
+
+def test_oriented_boxes_are_refused_by_name(donors):
+    """A mix that knows no oriented boxes never passes them through as they are."""
+    if "bbox_type" not in inspect.signature(A.BboxParams).parameters:
+        pytest.skip("Albumentations 2.0.8 has no oriented boxes")
+    with pytest.raises(ValueError, match=r"not support OBB bounding boxes: \['CutMix'\]"):
+        A.Compose([CutMix(donors)], bbox_params=A.BboxParams("pascal_voc", bbox_type="obb"))

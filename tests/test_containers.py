@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pickle
+from itertools import permutations
 from typing import Any
 
 import albumentations as A
 import numpy as np
 import pytest
 from torch.utils.data import default_collate
+from whole_samples import SHAPE, assert_true, bits, pipeline, primary
+from whole_samples import donor as whole_donor
 
 from albu_cutmix import CutMix, Donor, MixRecord, MixTargets
 
-SHAPE = (11, 17)
 BIG = (67, 89)
 FULL = [0.0, 0.0, 17.0, 11.0]
 
@@ -124,6 +126,160 @@ def test_geometry_after_the_mix_carries_everything():
     np.testing.assert_allclose(out["bboxes"], [[17 - x1, y0, 17 - x0, y1]], atol=1e-3)
     rows, cols = np.nonzero(out["image"])
     assert (cols.min(), rows.min(), cols.max() + 1, rows.max() + 1) == (17 - x1, y0, 17 - x0, y1)
+
+
+# Every target at once ----------------------------------------------------------------------------
+
+
+def whole_mix(start: int = 1000, **settings: Any) -> CutMix:
+    """A mix that always fires, of one donor with every target."""
+    return CutMix(
+        [whole_donor(start)], **{"classes": 3, "p": 1.0, "min_visibility": 0.0, **settings}
+    )
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"])
+@pytest.mark.parametrize("listed", [True, False], ids=["lists", "arrays"])
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_target_is_true_in_a_container(name, listed, strict):
+    """Masks, keypoints and aliases are mixed by the same patch as the image in every container."""
+    run = pipeline(CONTAINERS[name](whole_mix(area_range=(0.3, 0.5))), strict=strict)
+    for _ in range(3):
+        out = run(**primary(listed=listed))
+        assert out["mix"].applied
+        assert_true(out)
+        assert {str(kind).split()[0] for kind in out["kind"]} == {"0", "1000"}
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["objects", "no-objects"])
+@pytest.mark.parametrize("mode", ["clip", "drop"])
+@pytest.mark.parametrize("seed", range(3))
+def test_two_mixes_in_a_row_are_true(seed, mode, empty):
+    """A second mix treats what the first pasted as part of the primary, target by target."""
+    mixes = [whole_mix(1000, bbox_mode=mode), whole_mix(2000, bbox_mode=mode, record_key="second")]
+    run = pipeline(A.HorizontalFlip(p=1), *mixes, A.VerticalFlip(p=1), seed=seed, strict=True)
+    for _ in range(4):
+        out = run(**primary(empty=empty))
+        assert_true(out)
+        assert (out["mix"].applied, out["second"].applied) == (True, True)
+
+
+def kinds_of(out: dict[str, Any]) -> dict[str, tuple]:
+    """Type and dtype of every part of a result; strings may be of any length."""
+    return {
+        key: (type(value).__name__, str(getattr(value, "dtype", "")).rstrip("0123456789"))
+        if str(getattr(value, "dtype", "")).startswith("<U")
+        else (type(value).__name__, str(getattr(value, "dtype", "")))
+        for key, value in out.items()
+    }
+
+
+SETTINGS = [
+    pytest.param({}, id="instances"),
+    pytest.param({"masks_mode": "layers"}, id="layers"),
+    pytest.param({"ignore_field": "crowd"}, id="ignored"),
+    pytest.param({"label_mode": "pair"}, id="pair"),
+]
+
+
+@pytest.mark.parametrize("form", [list, np.array], ids=["list", "array"])
+def test_second_mix_keeps_the_labels_that_the_first_brought(form):
+    """Into an empty primary two mixes bring strings of their own, and both come back."""
+    first, second = ([boxed(1, kind=[name])] for name in ("cat", "elephant"))
+    settings = {"p": 1.0, "min_visibility": 0.0}
+    mixes = [CutMix(first, **settings), CutMix(second, record_key="second", **settings)]
+    params = A.BboxParams(format="pascal_voc", label_fields=["kind"])
+    run = A.Compose(mixes, bbox_params=params, seed=1)
+    for _ in range(2):
+        out = run(image=image(), bboxes=[], kind=form([]))
+        assert list(out["kind"]) == ["cat", "elephant"]
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["lists", "arrays"])
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_every_target_keeps_its_type(settings, listed):
+    """Keys, containers and dtypes of every target are the same whether or not the mix fired."""
+    outs = [pipeline(whole_mix(p=p, **settings))(**primary(listed=listed)) for p in (0.0, 1.0)]
+    assert [out["mix"].applied for out in outs] == [False, True]
+    assert kinds_of(outs[0]) == kinds_of(outs[1])
+
+
+@pytest.mark.parametrize("settings", [SETTINGS[0], SETTINGS[2], SETTINGS[3]])
+def test_empty_targets_keep_their_type(settings):
+    """So are they where the primary holds no object and no point."""
+    outs = [pipeline(whole_mix(p=p, **settings))(**primary(empty=True)) for p in (0.0, 1.0)]
+    assert [len(out["masks"]) > 0 for out in outs] == [False, True]
+    assert kinds_of(outs[0]) == kinds_of(outs[1])
+
+
+def test_order_of_keywords_does_not_matter():
+    """All orders of six targets give the same result bit for bit."""
+    call = primary()
+    names = ("image", "mask", "masks", "bboxes", "keypoints", "depth")
+    rest = {key: value for key, value in call.items() if key not in names}
+    run = pipeline(whole_mix())
+    found = set()
+    for order in permutations(names):
+        run.set_random_seed(3)
+        out = run(**{name: call[name] for name in order}, **rest)
+        found.add(str(sorted(bits(out).items())))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        pytest.param(("masks",), ("bbox_params", "keypoint_params"), id="masks"),
+        pytest.param(("keypoints", "at"), ("bbox_params",), id="keypoints"),
+        pytest.param(("depth",), ("bbox_params", "keypoint_params"), id="alias"),
+        pytest.param(("bboxes", "masks", "kind", "crowd"), ("keypoint_params",), id="objects"),
+    ],
+)
+def test_targets_without_the_others(names, missing):
+    """A target comes out as it does beside all others, whatever else is declared."""
+    call = primary()
+    some = {name: call[name] for name in ("image", *names)}
+    alone = pipeline(whole_mix(), **dict.fromkeys(missing))(**some)
+    together = pipeline(whole_mix())(**call)
+    assert bits({name: alone[name] for name in some}) == bits({n: together[n] for n in some})
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.array], ids=["list", "tuple", "array"])
+@pytest.mark.parametrize("mode", ["instances", "layers"])
+def test_masks_of_a_direct_call(mode, form):
+    """Outside of a pipeline masks are mixed as inside of one, whatever holds them."""
+    call = {"image": primary()["image"], "masks": form(primary()["masks"])}
+    mix = whole_mix(masks_mode=mode)
+    inside = A.Compose([mix], seed=5)(**call)
+    mix.set_random_seed(5)
+    masks = mix(**call)["masks"]
+    assert isinstance(masks, np.ndarray if form is np.array else list)
+    np.testing.assert_array_equal(masks, inside["masks"])
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+@pytest.mark.parametrize("objects", [0, 2], ids=["no-objects", "objects"])
+def test_alias_boxes_ride_along(objects, p):
+    """Boxes under another name are mixed as boxes, in every container and in the caller's order."""
+    rows = [[0.0, 0.0, 17.0, 11.0], [1.0, 1.0, 4.0, 4.0]][:objects]
+    whole = [0.0, 0.0, 17.0, 11.0]
+    donor = Donor(image(255), bboxes=np.zeros((0, 4)), aliases={"ears": np.array([whole])})
+    mix = CutMix([donor], p=p, min_visibility=0.0)
+    run = A.Compose(
+        [A.OneOf([A.Sequential([mix])], p=1)],
+        seed=1,
+        strict=True,
+        bbox_params=A.BboxParams("pascal_voc"),
+        additional_targets={"ears": "bboxes"},
+    )
+    out = run(ears=rows, bboxes=[], image=image())
+    assert isinstance(out["ears"], list)
+    assert len(out["bboxes"]) == 0
+    if p:
+        np.testing.assert_allclose(out["ears"][-1], out["mix"].patches[0], atol=1e-3)
+        assert len(out["ears"]) > 0
+    else:
+        np.testing.assert_allclose(np.ravel(out["ears"]), np.ravel(rows), atol=1e-3)
 
 
 # Two mixes ---------------------------------------------------------------------------------------
@@ -312,10 +468,10 @@ def test_repr_prints_no_pixels(kind):
     if kind == "mappings":
         pool = [{"image": image(255), "label": 1}]
     shown = repr(A.Compose([CutMix(pool, area_range=(0.1, 0.2), p=0.3)]))
-    assert "CutMix(p=0.3, alpha=1.0, area_range=(0.1, 0.2)" in shown
+    assert "CutMix(p=0.3, alpha=1.0, area_range=[0.1, 0.2]" in shown
     assert "255" not in shown
     assert "array" not in shown
-    assert len(shown) < 700
+    assert len(shown) < 900
 
 
 # Label fields ------------------------------------------------------------------------------------

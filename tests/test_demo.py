@@ -11,8 +11,9 @@ import pytest
 from scene_files import write_scenes
 
 from albu_cutmix import CutMix, InvalidArgumentError, InvalidSampleError, MixRecord, draw_mix
+from albu_cutmix.canvas import draw_legend, to_rgb
 from albu_cutmix.cli import main
-from albu_cutmix.draw import draw_boxes, draw_legend, match_fates, to_rgb
+from albu_cutmix.draw import Group, draw_groups, match_fates
 from albu_cutmix.geometry import Rect
 from albu_cutmix.plan import MixPlan, Paste
 from albu_cutmix.scenes import OBJECT_CLASSES, SCENE_CLASSES, scene_pool
@@ -77,6 +78,53 @@ def test_fates_are_matched_in_order():
     assert [rows.tolist() for rows in fates] == [[0, 1, 3], [2], [3], [4]]
 
 
+def test_fates_of_objects_with_masks():
+    """A box that was clipped to its mask is told by the mask, untouched and covered ones too."""
+    boxes = np.array([[2, 1, 15, 9], [12, 2, 18, 8], [0, 0, 12, 11]], np.float64)
+    masks = np.zeros((3, 11, 23), np.uint8)
+    masks[0, 3:6, 4:15] = 1  # 10 to 20 is hidden: 4 to 10, 3 to 6 is left
+    masks[1, 2:8, 12:18] = 1
+    masks[2, 0:11, 0:5] = 1  # its box is touched, no pixel of it
+    out = np.array([[4, 3, 10, 6], [0, 0, 12, 11]], np.float64)
+    fates = match_fates(out, boxes, record(), masks)
+    assert [rows.tolist() for rows in fates] == [[1], [0], [1], []]
+
+
+def test_masks_and_points_show():
+    """Instance masks are tinted, points dotted, in the colour of their fate; the image stays."""
+    image = np.full((60, 90, 3), 90, np.uint8)
+    mask = np.zeros((60, 90), bool)
+    mask[10:30, 10:30] = True
+    group = Group("donor", np.zeros((0, 4)), [], [mask], np.array([[70.0, 40.0]]))
+    picture = draw_groups(image, [group], MixRecord.empty("cutmix", "p", (60, 90)), min_side=1)
+    assert picture[20, 20, 2] > 120 > picture[20, 20, 0]
+    assert picture[40, 70].tolist() == [80, 185, 255]
+    assert picture[50, 20].tolist() == [90, 90, 90]
+    assert (image == 90).all()
+
+
+@pytest.mark.parametrize("mode", ["remove", "flag"])
+def test_keypoints_of_a_mix_are_coloured_by_fate(mode):
+    """Points of the primary that show, that do not, and the donor's have three colours."""
+    points = np.array([[20.0, 20.0], [80.0, 55.0], [140.0, 90.0]])
+    samples = [
+        {"image": np.full((120, 160, 3), value, np.uint8), "keypoints": points, "v": [2, 2, 2]}
+        for value in (60, 90)
+    ]
+    flags = {"keypoint_mode": "flag", "keypoint_visibility_field": "v"} if mode == "flag" else {}
+    params = A.KeypointParams("xy", label_fields=["v"], remove_invisible=mode == "remove")
+    mix = CutMix(samples[1:], area_range=(0.3, 0.3), p=1.0, **flags)
+    for seed in range(20):
+        out = A.Compose([mix], keypoint_params=params, seed=seed)(**samples[0])
+        x, y, x_end, y_end = out["mix"].patches[0].tolist()
+        if x <= 80 < x_end and y <= 55 < y_end and x > 20 and x_end <= 140:
+            break
+    picture = draw_mix(out, samples[0], min_side=1, legend=False)
+    assert picture[20, 20].tolist() == [0, 190, 130]
+    assert picture[55, 80].tolist() == [80, 185, 255]  # the donor's own lies over the covered one
+    assert picture[90, 140].tolist() == [0, 190, 130]
+
+
 @pytest.mark.parametrize(
     "image",
     [
@@ -106,7 +154,7 @@ def test_patch_and_boxes_show():
     image = np.full((110, 230, 3), 90, np.uint8)
     empty = MixRecord.empty("cutmix", "p", (110, 230))
     box = np.array([[40.0, 30.0, 120.0, 90.0]])
-    picture = draw_boxes(image, [("clipped", box, ["cat"])], empty, min_side=1)
+    picture = draw_groups(image, [Group("clipped", box, ["cat"])], empty, min_side=1)
     assert picture[60, 40].tolist() == [255, 176, 0]
     assert picture[60, 80].tolist() == [90, 90, 90]
 

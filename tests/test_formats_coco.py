@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from hostile_files import HEIGHT, WIDTH, change, coco, pixels, save_coco, save_image, square
+from pycocotools import mask as oracle
+from scene_files import run_lengths, write_scenes
 
 from albu_cutmix.errors import InvalidSampleError
 from albu_cutmix.formats import coco_pool
 from albu_cutmix.pool import BasePool, DonorPool
+from albu_cutmix.scenes import scene_pool
 
 CROWD_RUNS = {"size": [HEIGHT, WIDTH], "counts": [0, 22, 165]}
 
@@ -149,3 +152,27 @@ def test_text_ids_and_marks(tmp_path: Path) -> None:
     """Ids may be strings, and a byte order mark does not matter."""
     text = json.dumps(coco()).replace('"id": 7', '"id": "x7"').replace('e_id": 7', 'e_id": "x7"')
     assert len(coco_pool(*save_coco(tmp_path, "\ufeff" + text))[0].bboxes) == 2
+
+
+def test_drawn_scenes_come_back(tmp_path: Path) -> None:
+    """What `write_scenes` writes as COCO is read to the pixel, masks too; there are no points."""
+    write_scenes(tmp_path, 3)
+    pool = coco_pool(
+        tmp_path / "instances.json", tmp_path / "images", labels="name", masks=True, keypoints=True
+    )
+    for donor, scene in zip(pool, scene_pool(3, size=(240, 320)), strict=True):
+        np.testing.assert_array_equal(donor.image, scene.image)
+        np.testing.assert_array_equal(donor.masks, scene.masks)
+        np.testing.assert_array_equal(donor.bboxes, scene.bboxes)
+        assert donor.fields["labels"] == list(scene.fields["labels"])
+        assert donor.keypoints.shape == (0, 2)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("corner", [0, 1])
+def test_run_lengths_of_scenes_are_coco_s(corner: int) -> None:
+    """The run lengths that tests write are those that pycocotools reads."""
+    mask = pixels(3, (HEIGHT, WIDTH)) & 1
+    mask[0, 0] = corner
+    rle = oracle.frPyObjects(run_lengths(mask), HEIGHT, WIDTH)
+    np.testing.assert_array_equal(oracle.decode(rle), mask)

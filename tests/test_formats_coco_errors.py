@@ -126,6 +126,15 @@ def test_false_entries_can_be_skipped(tmp_path: Path, part: str, values: Any, wo
     assert sum(len(donor.bboxes) for donor in pool) == (0 if part == "images" else 1)
 
 
+@pytest.mark.parametrize("part", ["images", "annotations"])
+def test_entries_are_objects(tmp_path: Path, part: str) -> None:
+    """An entry that is no object is an error at its position."""
+    data = coco()
+    data[part].append(7)
+    with pytest.raises(InvalidSampleError, match=f"{part[:-1]} at position 2 must be an object"):
+        coco_pool(*save_coco(tmp_path, data))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

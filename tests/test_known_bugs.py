@@ -4,9 +4,8 @@ Letters: L labels, G geometry, B boxes, M masks, R randomness, S state and integ
 17 x 11, 11 x 17 or 8 pixels, so that height and width cannot be exchanged unnoticed.
 
 Bugs without a test here belong to capabilities that are not there yet: several patches (L07);
-batches (G09, S03, S05, S06); instance masks (M04, B17; refused by name below); oriented boxes
-(B15); keypoints (B16; refused by name below); schedules (R07); ignore regions (B14); padding and
-seams (M05); Ultralytics (S11). Workers (R04) are in `test_workers.py`.
+batches (G09, S03, S05, S06); schedules (R07); padding and seams (M05); Ultralytics (S11). Workers
+(R04) are in `test_workers.py`, oriented boxes (B15; refused by name) in `test_both_hosts.py`.
 """
 
 from __future__ import annotations
@@ -665,20 +664,152 @@ def test_known_bug_b13_boxes_of_unequal_sizes(fit, donor_shape):
     assert not (found & ~outer).any()
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        pytest.param("keypoints", [(1.0, 2.0)], id="b16-keypoints"),
-        pytest.param("masks", [np.zeros(WIDE, np.uint8)], id="b17-masks"),
-        pytest.param("volume", np.zeros((2, *WIDE), np.uint8), id="volume"),
-    ],
-)
-def test_known_bug_b16_b17_m04_targets_forgotten(name, value):
-    """Targets that are not mixed yet are refused by name: never passed through untrue."""
-    params = A.KeypointParams(format="xy") if name == "keypoints" else None
-    run = A.Compose([CutMix([ones(WIDE)], p=1)], keypoint_params=params)
+def lower_edge(shape: tuple[int, int]) -> tuple[int, tuple[int, int, int, int]]:
+    """A seed whose patch leaves rows below it, and that patch."""
+    share = {"area_range": (0.3, 0.3)}
+    seed = seed_where(lambda x0, y0, x1, y1: y1 - y0 > 3 and y1 < shape[0], shape, **share)
+    return seed, foreseen_patch(shape, seed=seed, **share)
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["boxes", "masks"])
+@pytest.mark.parametrize("ignored", [False, True], ids=["counted", "ignored"])
+@pytest.mark.parametrize("shape", [WIDE, TALL], ids=["wide", "tall"])
+def test_known_bug_b14_visible_but_unlabelled(shape, ignored, masked):
+    """An object hidden but for one row is counted pixel by pixel, or stays to be ignored."""
+    seed, (x0, y0, x1, y1) = lower_edge(shape)
+    ids = np.zeros(shape, np.uint8)
+    ids[y0 : y1 + 1, x0:x1] = 7
+    donor = ones(shape, masks=[], bboxes=np.zeros((0, 4)), fields={"crowd": []})
+    settings = {"seed": seed, "fields": ("crowd",), "area_range": (0.3, 0.3), "min_visibility": 0.5}
+    run = pipeline([donor], ignore_field="crowd" if ignored else None, **settings)
+    call = {"image": ids, "bboxes": [[x0, y0, x1, y1 + 1]], "crowd": [0]}
+    out = run(**call, masks=(ids == 7)[None].astype(np.uint8)) if masked else run(**call)
+    visible = out["image"] == 7
+    assert np.count_nonzero(visible) == x1 - x0
+    if ignored:
+        np.testing.assert_allclose(out["bboxes"], [[x0, y1, x1, y1 + 1]], atol=1e-3)
+        assert (out["crowd"], out["mix"].remnant_px) == ([1], 0)
+    else:
+        assert (out["crowd"], out["mix"].remnant_px) == ([], np.count_nonzero(visible))
+    if masked and ignored:
+        np.testing.assert_array_equal(out["masks"][0], visible)
+
+
+def test_known_bug_b14_visible_part_of_a_donor():
+    """Of a donor object cut to a strip the pixels in the patch are counted, or it is ignored."""
+    shape = (67, 89)
+    x0, y0, x1, y1 = foreseen_patch(shape, area_range=(0.2, 0.2))
+    strip = np.array([[x1 - 2, y0, x1 + 40, y1]], float)
+    if x1 > 89 - 40:
+        strip = np.array([[x0 - 40, y0, x0 + 2, y1]], float)
+    donor = ones(shape, bboxes=strip)
+    call = {"image": zeros(shape), "bboxes": [], "crowd": []}
+    settings = {"fields": ("crowd",), "area_range": (0.2, 0.2), "min_visibility": 0.5}
+    counted = pipeline([ones(shape, bboxes=strip, fields={"crowd": [0]})], **settings)(**call)
+    assert (counted["crowd"], counted["mix"].remnant_px) == ([], 2 * (y1 - y0))
+    ignored = pipeline([donor], ignore_field="crowd", **settings)(**call)
+    assert (ignored["crowd"], ignored["mix"].remnant_px) == ([1], 0)
+
+
+def skeleton(shape: tuple[int, int], count: int = 17) -> list[tuple[float, float]]:
+    """Points at pixel centres over the whole image, no two at one place."""
+    cells = np.linspace(0, shape[0] * shape[1] - 1, count).astype(int)
+    return [(cell % shape[1] + 0.5, cell // shape[1] + 0.5) for cell in cells.tolist()]
+
+
+@pytest.mark.parametrize("mode", ["flag", "remove"])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("shape", [WIDE, TALL], ids=["wide", "tall"])
+def test_known_bug_b16_keypoints_forgotten(shape, seed, mode):
+    """Points show exactly where the pixels under them do, and flagged skeletons stay whole."""
+    mine, theirs = ids_image(shape, 0), ids_image(shape, 1000)
+    points = skeleton(shape)
+    names = [f"joint {k}" for k in range(17)]
+    donor = Donor(theirs, keypoints=points, keypoint_fields={"joint": names, "v": [2] * 17})
+    settings = {"keypoint_mode": "flag", "keypoint_visibility_field": "v"}
+    run = A.Compose(
+        [CutMix([donor], p=1.0, area_range=(0.3, 0.5), **(settings if mode == "flag" else {}))],
+        keypoint_params=A.KeypointParams(
+            "xy", label_fields=["joint", "v"], remove_invisible=mode == "remove"
+        ),
+        seed=seed,
+    )
+    out = run(image=mine, keypoints=points, joint=names, v=[2] * 17)
+    value = {(x, y): int(mine[int(y), int(x)]) for x, y in points}
+    shows = [value[point] in out["image"] for point in points]
+    shows += [value[point] + 1000 in out["image"] for point in points]
+    assert True in shows[:17]
+    assert False in shows[17:]
+    if mode == "flag":
+        assert out["joint"] == names * 2
+        assert out["v"] == [2 * seen for seen in shows]
+        np.testing.assert_allclose(out["keypoints"], points * 2, atol=1e-3)
+    else:
+        expected = [k for k in range(34) if shows[k]]
+        assert out["joint"] == [names[k % 17] for k in expected]
+        np.testing.assert_allclose(out["keypoints"], [points[k % 17] for k in expected], atol=1e-3)
+
+
+@pytest.mark.parametrize("donor_shape", [WIDE, (23, 31), (31, 23), (7, 5)], ids=str)
+@pytest.mark.parametrize("fit", FITS)
+def test_known_bug_b17_mask_outside_of_its_object(fit, donor_shape):
+    """Each instance mask is its object's pixels after the mix, at every size and fit."""
+    ring = np.zeros(donor_shape, np.uint8)
+    ring[1:-1, 1:-1] = 9
+    ring[2 : donor_shape[0] // 2, 2:-2] = 0
+    mine = np.zeros(WIDE, np.uint8)
+    mine[2:, ::2] = 7
+    donor = ones(donor_shape, mask=ring, masks=(ring == 9)[None])
+    run = pipeline([donor], fit=fit, area_range=(0.2, 0.6), min_visibility=0.0, seed=2)
+    for _ in range(5):
+        out = run(image=zeros(WIDE), mask=mine, masks=(mine == 7)[None])
+        expected = [out["mask"] == 7, out["mask"] == 9]
+        expected = [mask for mask in expected if mask.any()]
+        np.testing.assert_array_equal(out["masks"], expected)
+
+
+def numbered(start: int, count: int = 32) -> tuple[np.ndarray, list, list]:
+    """An image of objects on a grid, each of its own value, their masks and boxes."""
+    boxes = grid(count, start)[0].astype(int).tolist()
+    ids = np.zeros(GRID, np.uint8)
+    for number, (x0, y0, x1, y1) in enumerate(boxes, start):
+        ids[y0:y1, x0:x1] = number
+        ids[y0 : y0 + 2, x0 : x0 + 3] = 0  # an object that is no rectangle
+    return ids, [(ids == number).astype(np.uint8) for number in range(start, start + count)], boxes
+
+
+@pytest.mark.parametrize("min_area", [0.0, 40.0], ids=["no-threshold", "host-threshold"])
+@pytest.mark.parametrize("mode", ["clip", "keep", "drop"])
+@pytest.mark.parametrize("seed", range(3))
+def test_known_bug_m04_masks_and_boxes_drift_apart(seed, mode, min_area):
+    """Row i of masks, boxes and fields is one object, the host's own thresholds included."""
+    image, masks, boxes = numbered(1)
+    theirs, donor_masks, donor_boxes = numbered(101)
+    donor = Donor(
+        theirs, masks=donor_masks, bboxes=donor_boxes, fields={"ids": list(range(101, 133))}
+    )
+    params = A.BboxParams("pascal_voc", label_fields=["ids"], min_area=min_area)
+    mix = CutMix([donor], p=1.0, bbox_mode=mode, area_range=(0.3, 0.4))
+    run = A.Compose([mix], bbox_params=params, seed=seed)
+    out = run(image=image, masks=masks, bboxes=boxes, ids=list(range(1, 33)))
+    ids = [int(number) for number in out["ids"]]
+    assert len(out["masks"]) == len(out["bboxes"]) == len(ids) > 20
+    assert min(ids) <= 32 < 101 <= max(ids)
+    for number, mask, box in zip(ids, out["masks"], out["bboxes"], strict=True):
+        np.testing.assert_array_equal(mask, out["image"] == number)
+        rows, cols = np.nonzero(mask)
+        tight = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
+        if mode == "keep" and number < 100:
+            tight = boxes[number - 1]
+        np.testing.assert_allclose(box, tight, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["volume", "mask3d"])
+def test_known_bug_targets_forgotten(name):
+    """A target that is not mixed is refused by name: never passed through untrue."""
+    run = A.Compose([CutMix([ones(WIDE)], p=1)])
     with pytest.raises(InvalidSampleError, match=rf"\['{name}'\].*no longer be true"):
-        run(image=zeros(WIDE), **{name: value})
+        run(image=zeros(WIDE), **{name: np.zeros((2, *WIDE), np.uint8)})
 
 
 # Masks -------------------------------------------------------------------------------------------
@@ -834,6 +965,9 @@ def test_known_bug_s01_inputs_written(form, donor_shape):
         "bboxes": box.copy(),
         "label": np.array([0.0, 1.0], np.float32),
         "ids": np.array([4]),
+        "masks": np.ones((1, *donor_shape), np.uint8),
+        "keypoints": np.array([[3.0, 4.0], [8.0, 5.0]]),
+        "extra": np.ones((*donor_shape, 2), np.float32),
     }
     call = {
         "image": np.zeros(WIDE, np.uint8),
@@ -841,13 +975,23 @@ def test_known_bug_s01_inputs_written(form, donor_shape):
         "bboxes": box.copy(),
         "label": np.array([1.0, 0.0], np.float32),
         "ids": np.array([3]),
+        "masks": np.ones((1, *WIDE), np.uint8),
+        "keypoints": np.array([[3.0, 4.0], [8.0, 5.0]]),
+        "extra": np.zeros((*WIDE, 2), np.float32),
     }
     arrays = [*parts.values(), *call.values()]
     for array in arrays:
         array.setflags(write=False)
     before = [array.tobytes() for array in arrays]
-    donor = parts if form == "mapping" else Donor.from_mapping(parts, label_fields=["ids"])
-    run = pipeline([donor], fields=("ids",), visibility_field=None)
+    aliases = {"extra": "image"}
+    made = Donor.from_mapping(parts, label_fields=["ids"], aliases=aliases)
+    run = A.Compose(
+        [CutMix([parts if form == "mapping" else made], p=1.0)],
+        seed=1,
+        bbox_params=A.BboxParams("pascal_voc", label_fields=["ids"]),
+        keypoint_params=A.KeypointParams("xy"),
+        additional_targets=aliases,
+    )
     outs = [run(**call) for _ in range(10)]
     assert [array.tobytes() for array in arrays] == before
     results = [out[name] for out in outs for name in call]

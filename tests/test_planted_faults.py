@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import oracle
+import oracle_checks
 import pytest
+from object_strategies import fixed_aliases, fixed_objects, fixed_points
 from oracle import Draw, Sample, Settings
 from strategies import (
     SHAPE,
@@ -22,10 +25,12 @@ from strategies import (
     run_untouched,
 )
 
-from albu_cutmix import boxes, functional, geometry, labels, plan, transforms
+from albu_cutmix import boxes, functional, geometry, labels, masks
+from albu_cutmix.fates import ObjectRule
 from albu_cutmix.geometry import Rect
-from albu_cutmix.host import base, fields, rows
+from albu_cutmix.host import base, fields, instances, objects, points, rows
 from albu_cutmix.plan import MixPlan
+from albu_cutmix.transforms import cutmix
 
 SEEDS = range(12)
 
@@ -36,7 +41,7 @@ def check(call):
         once = replace(call, seed=seed)
         out = run_mix(once)
         assert out["mix"].applied
-        oracle.check_mix(out, once.primary, once.donors, once.settings, run_untouched(once))
+        oracle_checks.check_mix(out, once.primary, once.donors, once.settings, run_untouched(once))
 
 
 def spanning(**rest):
@@ -66,6 +71,51 @@ def longer_words():
     words = ["hippopotamus amphibius"] * 5
     donors = [replace(donor, fields={**donor.fields, "word": words}) for donor in call.donors]
     return replace(call, donors=donors, arrays=True)
+
+
+def with_masks(**rest):
+    """Objects with masks, donors of the primary's size, fields that a mix writes."""
+    call = fixed_objects("error", area_range=(0.2, 0.3), **rest)
+    shuffled = [3, 0, 4, 1, 2] if "mask_index_field" in rest else list(range(5))
+
+    def filled(sample):
+        rows = [sample.masks[shuffled.index(k)] for k in range(5)]
+        own = {"crowd": [0] * 5, "at": shuffled}
+        names = [rest[name] for name in ("ignore_field", "mask_index_field") if name in rest]
+        more = {name: own[name] for name in names}
+        return replace(sample, masks=rows, fields={**sample.fields, **more})
+
+    return replace(call, primary=filled(call.primary), donors=list(map(filled, call.donors)))
+
+
+def bars():
+    """Masks of one row of pixels each, in boxes that are the whole image."""
+    call = with_masks(min_visibility=0.0)
+    rows = np.zeros((5, *SHAPE), np.uint8)
+    for k in range(5):
+        rows[k, 3 + k, 3 * k : 3 * k + 14] = 1
+    whole = [(0, 0, SHAPE[1], SHAPE[0])] * 5
+    return replace(call, primary=replace(call.primary, masks=list(rows), boxes=whole))
+
+
+def turned():
+    """A donor with points of every direction, stretched."""
+    call = fixed_points("stretch", keypoint_format="xyas")
+    rows = [(x, y, 0.0, 0.3 + x / 5, 1.0) for x, y in call.donors[0].keypoints]
+    donor = replace(call.donors[0], keypoints=rows)
+    return replace(call, donors=[donor])
+
+
+def twins():
+    """A second image of the kind of the first."""
+    call = fixed_call("error", boxes=False, aliases={"second": "image"})
+
+    def twin(sample, seed):
+        second = pixels(seed, sample.image.shape, "uint8")
+        return replace(sample, aliases={"second": second}, mask=None)
+
+    donors = [twin(donor, 30 + k) for k, donor in enumerate(call.donors)]
+    return replace(call, primary=twin(call.primary, 20), donors=donors)
 
 
 # --- what is planted ------------------------------------------------------------------------------
@@ -104,12 +154,12 @@ def clipped_patch(patch):
     """The patch is shrunk after the source was found: one column short."""
     real = functional.paste_image
 
-    def short(image, paste):
-        out = real(image, paste)
+    def short(image, paste, *key):
+        out = real(image, paste, *key)
         out[:, paste.patch.x_max - 1] = image[:, paste.patch.x_max - 1]
         return out
 
-    patch.setattr(transforms, "paste_image", short)
+    patch.setattr(cutmix, "paste_image", short)
 
 
 def source_truncated(patch):
@@ -127,7 +177,7 @@ def source_truncated(patch):
 
 def mask_skipped(patch):
     """The semantic mask stays the primary's."""
-    patch.setattr(transforms, "paste_mask", lambda mask, paste: mask.copy())
+    patch.setattr(cutmix, "paste_mask", lambda mask, *rest: mask.copy())
 
 
 def mask_from_image_scaling(patch):
@@ -145,13 +195,13 @@ def mask_from_image_scaling(patch):
 
 def donor_box_not_clipped(patch):
     """Donor boxes reach over the patch."""
-    real = transforms.judge_donor
+    real = objects.judge_donor
 
-    def whole(paste, rule):
-        mapped = boxes.map_bboxes(paste.donor.bboxes, paste.source, paste.patch)
-        return real(paste, rule)._replace(bboxes=mapped)
+    def whole(bboxes, paste, *rest):
+        mapped = boxes.map_bboxes(bboxes, paste.source, paste.patch)
+        return real(bboxes, paste, *rest)._replace(bboxes=mapped)
 
-    patch.setattr(transforms, "judge_donor", whole)
+    patch.setattr(objects, "judge_donor", whole)
 
 
 def donor_box_not_moved(patch):
@@ -161,23 +211,23 @@ def donor_box_not_moved(patch):
 
 def donor_box_kept_unseen(patch):
     """Donor boxes come whatever little of them shows."""
-    real = transforms.judge_donor
+    real = objects.judge_donor
 
-    def lenient(paste, rule):
-        return real(paste, plan.BoxRule(rule.bbox_mode, (0.0, 0.0)))
+    def lenient(bboxes, paste, rule, *rest):
+        return real(bboxes, paste, ObjectRule(rule.bbox_mode, (0.0, 0.0)), *rest)
 
-    patch.setattr(transforms, "judge_donor", lenient)
+    patch.setattr(objects, "judge_donor", lenient)
 
 
 def donor_visibility_of_its_cut(patch):
     """Parts of a donor box that the fit cuts off are left out of the reckoning."""
-    real = plan.judge_donor
+    real = objects.judge_donor
 
-    def flattering(paste, rule):
-        fates = real(paste, rule)
-        return fates._replace(visibility=np.ones_like(fates.visibility))
+    def flattering(*args):
+        judged = real(*args)
+        return judged._replace(visibility=np.ones_like(judged.visibility))
 
-    patch.setattr(transforms, "judge_donor", flattering)
+    patch.setattr(objects, "judge_donor", flattering)
 
 
 def box_cut_at_a_corner(patch):
@@ -194,13 +244,13 @@ def box_cut_at_a_corner(patch):
 
 def covered_boxes_stay(patch):
     """Boxes stay whatever little of them shows."""
-    real = transforms.judge_primary
+    real = objects.judge_primary
 
     def blind(*args):
-        fates = real(*args)
-        return fates._replace(keep=np.ones_like(fates.keep))
+        judged = real(*args)
+        return judged._replace(keep=np.ones_like(judged.keep))
 
-    patch.setattr(transforms, "judge_primary", blind)
+    patch.setattr(objects, "judge_primary", blind)
 
 
 def jitter_not_snapped(patch):
@@ -210,13 +260,13 @@ def jitter_not_snapped(patch):
 
 def untouched_rows_rewritten(patch):
     """Rows that no patch touched go through pixels and back."""
-    real = transforms.judge_primary
+    real = objects.judge_primary
 
     def rewritten(*args):
-        fates = real(*args)
-        return fates._replace(changed=np.ones_like(fates.changed))
+        judged = real(*args)
+        return judged._replace(changed=np.ones_like(judged.changed))
 
-    patch.setattr(transforms, "judge_primary", rewritten)
+    patch.setattr(objects, "judge_primary", rewritten)
 
 
 def string_cut(patch):
@@ -238,9 +288,152 @@ def fields_out_of_order(patch):
     patch.setattr(rows, "pick_values", lambda *args: real(*args)[::-1])
 
 
+def without_name(patch, name):
+    """A label field that the mix writes stays as it came."""
+    real = cutmix.mix_bboxes
+
+    def unwritten(bboxes, plan, verdict, names, *rest):
+        return real(bboxes, plan, verdict, names._replace(**{name: None}), *rest)
+
+    patch.setattr(cutmix, "mix_bboxes", unwritten)
+
+
 def visibility_not_written(patch):
     """The visibility field stays as it came."""
-    patch.setattr(transforms, "scale_field", lambda out, *rest: out)
+    without_name(patch, "visibility_field")
+
+
+def mark_forgotten(patch):
+    """Objects stay to be ignored, and nothing says so."""
+    without_name(patch, "ignore_field")
+
+
+def index_not_renumbered(patch):
+    """The field that names the rows of masks still names those of before."""
+    without_name(patch, "mask_index_field")
+
+
+def index_not_read(patch):
+    """Row i of masks is taken for box i, whatever the field says."""
+    real = objects.bind_masks
+    patch.setattr(
+        objects, "bind_masks", lambda planes, rows, _, *rest: real(planes, rows, None, *rest)
+    )
+
+
+def mask_row_shifted(patch):
+    """The rows of masks come out one further than their boxes."""
+    real = cutmix.mix_instances
+    patch.setattr(cutmix, "mix_instances", lambda *args: np.roll(real(*args), 1, axis=0))
+
+
+def mask_not_zeroed(patch):
+    """Masks of the primary go on under the patch."""
+    real = instances.paste_instances
+
+    def untouched(planes, keep, touched, *rest):
+        return real(planes, keep, np.zeros_like(touched), *rest)
+
+    patch.setattr(instances, "paste_instances", untouched)
+
+
+def donor_mask_of_another_row(patch):
+    """The donor's masks are taken from the end."""
+    real = objects.bind_donor
+    patch.setattr(objects, "bind_donor", lambda *args: real(*args)[::-1])
+
+
+def mask_not_looked_at(patch):
+    """Objects of the primary are judged by their boxes, though they have masks."""
+    real = objects.judge_primary
+    patch.setattr(objects, "judge_primary", lambda *args: real(*args[:4]))
+
+
+def mask_box_from_the_box(patch):
+    """The box of a cut object is what shows of its box, not of its mask."""
+
+    def hull(mask, rect, where):
+        ys, xs = np.nonzero(mask)
+        return Rect(xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
+
+    patch.setattr(masks, "visible_extent", hull)
+
+
+def mask_off_centre(patch):
+    """Scaled masks are looked up at the pixel's corner, not under its centre."""
+    patch.setattr(functional, "_nearest", lambda old, new: np.arange(new) * old // new)
+
+
+def thresholds_forgotten(patch):
+    """Masks stay though the pipeline's own thresholds drop their boxes."""
+    patch.setattr(objects, "survivors", lambda rows, *rest: np.ones(len(rows), bool))
+
+
+def remnant_forgotten(patch):
+    """Pixels of objects that were dropped while they show are not counted."""
+    patch.setattr(objects, "count_remnant", lambda *args: 0)
+
+
+def remnant_of_one_side(patch):
+    """Only the primary's are counted."""
+    real = objects.count_remnant
+    patch.setattr(objects, "count_remnant", lambda *args: real(*args) if len(args) > 3 else 0)
+
+
+def closed_rectangle(patch):
+    """A point on the far edge of the patch counts as inside."""
+
+    def closed(rows, rect):
+        x, y = rows[:, 0], rows[:, 1]
+        return (x >= rect[0]) & (x <= rect[2]) & (y >= rect[1]) & (y <= rect[3])
+
+    patch.setattr(points, "in_rect", closed)
+
+
+def point_off_by_one(patch):
+    """Points of the donor come out one pixel to the right."""
+    real = points.map_keypoints
+    patch.setattr(points, "map_keypoints", lambda *args: real(*args) + np.array([1, 0, 0, 0, 0]))
+
+
+def point_by_its_centre(patch):
+    """Points are scaled as if whole numbers were centres of pixels."""
+    real = points.map_keypoints
+    half = np.array([0.5, 0.5, 0, 0, 0])
+    patch.setattr(points, "map_keypoints", lambda rows, *rest: real(rows + half, *rest) - half)
+
+
+def angle_not_mapped(patch):
+    """Angles stay though the axes are scaled apart."""
+    real = points.map_keypoints
+
+    def stiff(rows, *rest):
+        out = real(rows, *rest)
+        out[:, 3] = rows[:, 3]
+        return out
+
+    patch.setattr(points, "map_keypoints", stiff)
+
+
+def flag_forgotten(patch):
+    """Rows stay, and covered points are not set to 0."""
+    real = cutmix.mix_keypoints
+
+    def unflagged(rows, paste, rule, *rest):
+        lax = SimpleNamespace(keypoint_mode="flag", keypoint_visibility_field=None)
+        return real(rows, paste, lax, *rest)
+
+    patch.setattr(cutmix, "mix_keypoints", unflagged)
+
+
+def alias_from_the_main_image(patch):
+    """An alias takes the donor's image, whatever its own name."""
+    patch.setattr(functional, "_donor_array", lambda paste, key: paste.donor.image)
+
+
+def alias_boxes_left_alone(patch):
+    """Boxes of an alias stay as they came."""
+    patch.setattr(cutmix, "alias_rows", lambda rows, *rest: rows)
 
 
 PLANTED = [
@@ -281,6 +474,37 @@ PLANTED = [
         lambda: same_size(visibility_field="seen"),
         id="visibility-not-written",
     ),
+    pytest.param(
+        mark_forgotten, lambda: with_masks(ignore_field="crowd", min_visibility=0.9), id="mark"
+    ),
+    pytest.param(
+        index_not_renumbered, lambda: with_masks(mask_index_field="at"), id="index-not-renumbered"
+    ),
+    pytest.param(index_not_read, lambda: with_masks(mask_index_field="at"), id="index-not-read"),
+    pytest.param(mask_row_shifted, with_masks, id="mask-row-shifted"),
+    pytest.param(mask_not_zeroed, with_masks, id="mask-not-zeroed"),
+    pytest.param(donor_mask_of_another_row, with_masks, id="donor-mask-of-another-row"),
+    pytest.param(mask_not_looked_at, with_masks, id="judged-by-boxes"),
+    pytest.param(mask_box_from_the_box, bars, id="box-of-the-whole-mask"),
+    pytest.param(mask_off_centre, lambda: fixed_objects("whole"), id="instance-mask-off-centre"),
+    pytest.param(
+        thresholds_forgotten,
+        lambda: with_masks(bbox_limits={"min_width": 6.5, "min_height": 4.5}),
+        id="thresholds-forgotten",
+    ),
+    pytest.param(remnant_forgotten, lambda: with_masks(min_visibility=0.9), id="remnant-forgotten"),
+    pytest.param(
+        remnant_of_one_side,
+        lambda: with_masks(min_visibility=(0.0, 0.9)),
+        id="remnant-of-the-donor-forgotten",
+    ),
+    pytest.param(closed_rectangle, fixed_points, id="points-on-the-far-edge"),
+    pytest.param(point_off_by_one, fixed_points, id="keypoint-off-by-one"),
+    pytest.param(point_by_its_centre, lambda: fixed_points("stretch"), id="keypoint-by-its-centre"),
+    pytest.param(angle_not_mapped, turned, id="angle-not-mapped"),
+    pytest.param(flag_forgotten, lambda: fixed_points(keypoint_mode="flag"), id="flag-forgotten"),
+    pytest.param(alias_from_the_main_image, twins, id="alias-from-the-main-image"),
+    pytest.param(alias_boxes_left_alone, fixed_aliases, id="alias-boxes-left-alone"),
 ]
 
 
@@ -340,11 +564,59 @@ def test_a_fault_in_the_output_is_noticed(key, fault):
     """One part of a true output altered, and `check_mix` fails."""
     call = replace(same_size(visibility_field="seen", min_visibility=0.0), seed=1)
     out, untouched = run_mix(call), run_untouched(call)
-    oracle.check_mix(out, call.primary, call.donors, call.settings, untouched)
+    oracle_checks.check_mix(out, call.primary, call.donors, call.settings, untouched)
     with pytest.raises((AssertionError, IndexError)):
-        oracle.check_mix(
+        oracle_checks.check_mix(
             {**out, key: fault(out[key])}, call.primary, call.donors, call.settings, untouched
         )
+
+
+def shift(rows):
+    """Every row one further, the last one first."""
+    return [rows[-1], *rows[:-1]]
+
+
+TARGET_FAULTS = [
+    pytest.param("masks", shift, with_masks, id="masks-shifted"),
+    pytest.param("masks", lambda rows: rows[:-1], with_masks, id="mask-lost"),
+    pytest.param("masks", lambda rows: [row > 0 for row in rows], with_masks, id="mask-dtype"),
+    pytest.param("masks", np.stack, with_masks, id="masks-in-another-container"),
+    pytest.param(
+        "masks", lambda rows: [np.roll(row, 1, 1) for row in rows], with_masks, id="mask-moved"
+    ),
+    pytest.param(
+        "mix",
+        lambda record: record._replace(remnant_px=record.remnant_px + 1),
+        with_masks,
+        id="remnant-off-by-one",
+    ),
+    pytest.param("keypoints", shift, fixed_points, id="points-shifted"),
+    pytest.param("keypoints", lambda rows: rows[:-1], fixed_points, id="point-lost"),
+    pytest.param(
+        "keypoints",
+        lambda rows: [[x + 0.01, y] for x, y in rows],
+        fixed_points,
+        id="points-a-hundredth-off",
+    ),
+    pytest.param(
+        "keypoints", lambda rows: [[y, x] for x, y in rows], fixed_points, id="x-and-y-exchanged"
+    ),
+    pytest.param("number", shift, fixed_points, id="values-of-points-shifted"),
+    pytest.param("second", lambda value: value[::-1].copy(), fixed_aliases, id="alias-flipped"),
+    pytest.param("depth", lambda value: value.astype(np.int64), fixed_aliases, id="alias-dtype"),
+    pytest.param("others", lambda rows: rows[:-1], fixed_aliases, id="alias-box-lost"),
+]
+
+
+@pytest.mark.parametrize(("key", "fault", "make_call"), TARGET_FAULTS)
+def test_a_fault_in_another_target_is_noticed(key, fault, make_call):
+    """Masks, points and aliases: one part of a true output altered, and `check_mix` fails."""
+    call = replace(make_call(), seed=3)
+    out, untouched = run_mix(call), run_untouched(call)
+    rest = call.primary, call.donors, call.settings, untouched
+    oracle_checks.check_mix(out, *rest)
+    with pytest.raises(AssertionError):
+        oracle_checks.check_mix({**out, key: fault(out[key])}, *rest)
 
 
 @pytest.mark.parametrize(
@@ -361,9 +633,9 @@ def test_a_fault_in_an_unfired_call_is_noticed(key, fault):
     """A call that did not fire is judged as strictly."""
     call = same_size()
     out, untouched = run_mix(call, p=0.0), run_untouched(call)
-    oracle.check_unfired(out, call.primary, call.settings, "p", untouched)
+    oracle_checks.check_unfired(out, call.primary, call.settings, "p", untouched)
     with pytest.raises(AssertionError):
-        oracle.check_unfired(
+        oracle_checks.check_unfired(
             {**out, key: fault(out[key])}, call.primary, call.settings, "p", untouched
         )
 
@@ -371,7 +643,7 @@ def test_a_fault_in_an_unfired_call_is_noticed(key, fault):
 # --- faults that another check sees ---------------------------------------------------------------
 
 
-def in_place(image, paste):
+def in_place(image, paste, *key):
     """Paste into the caller's array."""
     window = paste.donor.image[paste.source.rows_cols]
     image[paste.patch.rows_cols] = functional.resize_image(
@@ -388,7 +660,7 @@ def test_written_inputs_are_noticed(monkeypatch):
     before = oracle.snapshot([data])
     make_pipeline(call, make_mix(call.settings, donors))(**data)
     oracle.check_unwritten(before, [data])
-    monkeypatch.setattr(transforms, "paste_image", in_place)
+    monkeypatch.setattr(cutmix, "paste_image", in_place)
     make_pipeline(call, make_mix(call.settings, donors))(**data)
     with pytest.raises(AssertionError, match="image"):
         oracle.check_unwritten(before, [data])
@@ -397,7 +669,7 @@ def test_written_inputs_are_noticed(monkeypatch):
 def test_read_only_inputs_stop_a_writer(monkeypatch):
     """Every maker of the suite gives read-only arrays, so that writing cannot pass in silence."""
     call = same_size()
-    monkeypatch.setattr(transforms, "paste_image", in_place)
+    monkeypatch.setattr(cutmix, "paste_image", in_place)
     with pytest.raises(ValueError, match="read-only"):
         run_mix(call)
 

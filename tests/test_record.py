@@ -28,7 +28,7 @@ def records(draw):
         return np.array(flat, dtype).reshape((slots, width) if width else slots)
 
     return MixRecord(
-        version=1,
+        version=2,
         kind=draw(st.sampled_from(["cutmix", "none"])),
         applied=draw(st.booleans()),
         reason=draw(st.sampled_from(["", "p", "no_patch", "no_donor"])),
@@ -41,6 +41,7 @@ def records(draw):
         owned_px=array(int64, None, np.int64),
         lam=np.float32(draw(st.floats(0, 1, width=32))),
         blend=draw(st.floats(0, 1)),
+        remnant_px=draw(int32),
     )
 
 
@@ -125,10 +126,11 @@ def test_default_collate_stacks_records():
     ("line", "words"),
     [
         pytest.param("no json", "must be one line of JSON, got 'no json'", id="no-json"),
-        pytest.param("[1, 2]", "must be a JSON object of version 1, got version None", id="list"),
+        pytest.param("[1, 2]", "must be a JSON object of version 2, got version None", id="list"),
         pytest.param("{}", "got version None", id="no-version"),
         pytest.param('{"version": 99}', "got version 99", id="another-version"),
-        pytest.param('{"version": 1}', "every field once; missing or odd: .*lam", id="fields"),
+        pytest.param('{"version": 1}', "got version 1", id="older-version"),
+        pytest.param('{"version": 2}', "every field once; missing or odd: .*lam", id="fields"),
     ],
 )
 def test_bad_lines_are_refused(line, words):

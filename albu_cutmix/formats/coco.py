@@ -29,6 +29,7 @@ def coco_pool(
     fields: Mapping[str, str] | None = None,
     labels: str = "id",
     masks: bool = False,
+    keypoints: bool = False,
     max_pixels: int = 64_000_000,
     color: str = "rgb",
     on_error: str = "raise",
@@ -49,6 +50,11 @@ def coco_pool(
             0 without gaps, or "name".
         masks: Whether donors have instance masks, shape (N, H, W), uint8, 0 or 1, row i of box
             i. Run-length masks are exact, polygons hold the pixels whose centre is inside.
+        keypoints: Whether donors have keypoints, shape (K, 2), float64, x and y in pixels: all
+            points of the image's annotations in their order, with
+            `keypoint_fields={"visible": v}`, shape (K,), int64: 0 not labelled (x and y are 0
+            in COCO), 1 labelled and hidden, 2 labelled and visible. Annotations without
+            "keypoints" have none.
         max_pixels: Most pixels (width x height) an image or mask may have.
         color: "rgb", "bgr", "gray" or "unchanged" (depth, alpha, BGR order of OpenCV kept).
         on_error: "raise", or "skip": false annotations are left out, counted and told in one
@@ -72,13 +78,21 @@ def coco_pool(
     """
     options = FileOptions(max_pixels, color)
     door = Door("coco_pool", on_error)
-    reader = CocoReader(Path(json), door, max_pixels, _check_fields(fields), _check_labels(labels))
+    reader = CocoReader(
+        Path(json),
+        door,
+        max_pixels,
+        _check_fields(fields, keypoints=keypoints),
+        _check_labels(labels),
+        masks=masks,
+        keypoints=keypoints,
+    )
     root = check_folder(images, "images")
     data = _load(reader.path)
     reader.read_categories(data["categories"])
     reader.read_images(data["images"])
-    reader.read_annotations(data["annotations"], masks=masks)
-    table = reader.table(masks=masks)
+    reader.read_annotations(data["annotations"])
+    table = reader.table()
     door.announce()
     return FilePool(
         root,
@@ -99,7 +113,7 @@ def _check_labels(labels: str) -> str:
     return labels
 
 
-def _check_fields(fields: Mapping[str, str] | None) -> dict[str, str]:
+def _check_fields(fields: Mapping[str, str] | None, *, keypoints: bool) -> dict[str, str]:
     if fields is None:
         return {"labels": "category_id"}
     good = isinstance(fields, Mapping) and all(
@@ -110,6 +124,11 @@ def _check_fields(fields: Mapping[str, str] | None) -> dict[str, str]:
         raise InvalidArgumentError(
             "fields must map names of label fields to annotation keys, such as "
             f"{{'labels': 'category_id'}}, and not be named {', '.join(TARGETS)}; got {fields!r}."
+        )
+    if keypoints and "visible" in fields:
+        raise InvalidArgumentError(
+            "fields must not name 'visible', which with keypoints=True is the field of the "
+            f"keypoints; got {fields!r}. Give it another name."
         )
     return dict(fields)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,8 +13,12 @@ from albu_cutmix.errors import InvalidSampleError
 from albu_cutmix.formats.columns import Column, PackedText
 from albu_cutmix.formats.door import Door, judge_bboxes
 from albu_cutmix.formats.file_pool import BoxTable, group_rows
+from albu_cutmix.formats.keypoints import Keypoints, parse_keypoints
 from albu_cutmix.formats.paths import check_name
 from albu_cutmix.formats.segments import Segment, Segments, parse_segment
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["CocoReader"]
 
@@ -31,6 +35,8 @@ class CocoReader:
         max_pixels: Most pixels a run-length mask may have.
         fields: Annotation key of each label field.
         labels: "id", "index" or "name".
+        masks: Whether to take segmentations.
+        keypoints: Whether to take keypoints.
     """
 
     path: Path
@@ -38,6 +44,8 @@ class CocoReader:
     max_pixels: int
     fields: dict[str, str]
     labels: str
+    masks: bool
+    keypoints: bool
     classes: list[str] = field(default_factory=list)
     category_ids: dict[int, int] = field(default_factory=dict)  # id -> index
     image_ids: dict[int | str, int] = field(default_factory=dict)  # id -> index; -1: left out
@@ -48,6 +56,8 @@ class CocoReader:
     bboxes: list[list[float]] = field(default_factory=list)
     values: list[list[Any]] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
+    points: list[NDArray[np.float64]] = field(default_factory=list)
+    point_counts: dict[int, int] = field(default_factory=dict)  # category id -> points it names
 
     def read_categories(self, categories: Sequence[Any]) -> None:
         """Take ids and names; a false one is always an error, since every label hangs on it."""
@@ -61,6 +71,8 @@ class CocoReader:
                     f"'name', got {str(category)[:80]}."
                 )
             names[key] = name
+            if self.keypoints:
+                self.point_counts[key] = self._count_points(entry.get("keypoints"), position)
         self.category_ids = {key: index for index, key in enumerate(sorted(names))}
         self.classes = [names[key] for key in self.category_ids]
         if self.labels == "name" and len(set(self.classes)) < len(self.classes):
@@ -68,6 +80,16 @@ class CocoReader:
             raise InvalidSampleError(
                 f"{self.path}: two categories have the name {twice!r}. Use labels='id'."
             )
+
+    def _count_points(self, names: Any, position: int) -> int:
+        """Return how many points a category names; 0 where it does not say."""
+        names = [] if names is None else names
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InvalidSampleError(
+                f"{self.path}: category {position} must have 'keypoints' as a list of names, got "
+                f"{str(names)[:60]}."
+            )
+        return len(names)
 
     def read_images(self, images: Sequence[Any]) -> None:
         """Take id, file name and size of every image."""
@@ -103,14 +125,14 @@ class CocoReader:
             )
         return key, name, shape
 
-    def read_annotations(self, annotations: Sequence[Any], *, masks: bool) -> None:
-        """Take box, fields and mask of every annotation."""
+    def read_annotations(self, annotations: Sequence[Any]) -> None:
+        """Take box, fields, mask and keypoints of every annotation."""
         seen: set[int | str] = set()
         crowds = 0
         for position, entry in enumerate(annotations):
             where = f"{self.path}: annotation at position {position}"
             try:
-                crowds += self._read_annotation(entry, where, seen, masks=masks)
+                crowds += self._read_annotation(entry, where, seen)
             except InvalidSampleError as error:
                 self.door.refuse(str(error))
         if crowds:
@@ -119,9 +141,7 @@ class CocoReader:
                 "out. Map a field to 'iscrowd' to carry them as regions to ignore."
             )
 
-    def _read_annotation(
-        self, entry: Any, where: str, seen: set[int | str], *, masks: bool
-    ) -> bool:
+    def _read_annotation(self, entry: Any, where: str, seen: set[int | str]) -> bool:
         """Take one annotation; return whether it was a crowd that stays out."""
         if not isinstance(entry, dict):
             raise InvalidSampleError(f"{where} must be an object, got {str(entry)[:60]}.")
@@ -141,20 +161,38 @@ class CocoReader:
             raise InvalidSampleError(f"{where} must have 'iscrowd' 0 or 1, got {crowd!r}.")
         if crowd and "iscrowd" not in self.fields.values():
             return True
+        self._read_row(entry, where, image)
+        return False
+
+    def _read_row(self, entry: dict[str, Any], where: str, image: int) -> None:
+        """Take what a donor has of an annotation: all of it, or nothing and an error."""
         bbox = _read_bbox(entry.get("bbox"), where)
         values = [self._read_field(entry, source, where) for source in self.fields.values()]
-        if masks:
-            try:
-                segmentation = entry.get("segmentation")
-                segment = parse_segment(segmentation, self.shapes[image], self.max_pixels)
-            except InvalidSampleError as error:
-                raise InvalidSampleError(f"{where} has a segmentation that {error}.") from error
+        segment = self._read_segment(entry, where, self.shapes[image]) if self.masks else None
+        if self.keypoints:
+            self.points.append(self._read_keypoints(entry, where, self.shapes[image]))
+        if segment is not None:
             self.segments.append(segment)
         self.places.append(where)
         self.images.append(image)
         self.bboxes.append(bbox)
         self.values.append(values)
-        return False
+
+    def _read_segment(self, entry: dict[str, Any], where: str, shape: tuple[int, int]) -> Segment:
+        try:
+            return parse_segment(entry.get("segmentation"), shape, self.max_pixels)
+        except InvalidSampleError as error:
+            raise InvalidSampleError(f"{where} has a segmentation that {error}.") from error
+
+    def _read_keypoints(
+        self, entry: dict[str, Any], where: str, shape: tuple[int, int]
+    ) -> NDArray[np.float64]:
+        category: Any = entry.get("category_id")
+        expected = self.point_counts.get(category, 0) if type(category) is int else 0
+        try:
+            return parse_keypoints(entry, shape, expected)
+        except InvalidSampleError as error:
+            raise InvalidSampleError(f"{where} has keypoints that {error}.") from error
 
     def _read_field(self, entry: dict[str, Any], source: str, where: str) -> Any:
         if source == "iscrowd":
@@ -174,7 +212,7 @@ class CocoReader:
             )
         return value
 
-    def table(self, *, masks: bool) -> BoxTable:
+    def table(self) -> BoxTable:
         """Return the rows that may enter, in the order of their images."""
         bboxes = np.array(self.bboxes, np.float64).reshape(-1, 4)
         image = np.array(self.images, np.int64)
@@ -189,8 +227,9 @@ class CocoReader:
                 columns[name] = Column(np.array(values, np.int32), PackedText(self.classes))
             else:
                 columns[name] = Column.of(values, f"{self.path}: key {source!r} of annotations")
-        packed = Segments.pack([self.segments[row] for row in rows]) if masks else None
-        return BoxTable(offsets, bboxes[rows], "coco", columns, packed)
+        segments = Segments.pack([self.segments[row] for row in rows]) if self.masks else None
+        points = Keypoints.pack([self.points[row] for row in rows]) if self.keypoints else None
+        return BoxTable(offsets, bboxes[rows], "coco", columns, segments, points)
 
 
 def _read_bbox(bbox: Any, where: str) -> list[float]:

@@ -15,7 +15,7 @@ from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Door", "judge_bboxes"]
+__all__ = ["Door", "judge_bboxes", "near_image"]
 
 SHOWN = 3  # first offenders named in the warning
 
@@ -120,6 +120,25 @@ def judge_bboxes(
                 "boxes outside their image",
             )
     return good
+
+
+def near_image(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which points are finite and at most one image size away from their image.
+
+    Annotators overshoot by some pixels, never by a whole image.
+
+    Args:
+        points: Shape (P, 2), x and y in pixels.
+        shape: (height, width) of the image, pixels.
+
+    Returns:
+        Shape (P,).
+
+    >>> near_image(np.array([[-17.0, 5.0], [5.0, 23.0], [np.nan, 5.0]]), (11, 17))
+    array([ True, False, False])
+    """
+    size = np.array([shape[1], shape[0]], np.float64)
+    return np.asarray(((points >= -size) & (points <= 2 * size)).all(1))
 
 
 def _size(shape: NDArray[np.int32]) -> str:

@@ -15,7 +15,7 @@ from albu_cutmix.errors import DonorReadError, EmptyPoolError, InvalidSampleErro
 from albu_cutmix.formats.columns import Column, PackedText
 from albu_cutmix.formats.images import FileOptions, read_image
 from albu_cutmix.formats.paths import resolve_inside
-from albu_cutmix.pool import BasePool
+from albu_cutmix.pool import BasePool, digest_of
 from albu_cutmix.sample import Donor
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from albu_cutmix.formats.keypoints import Keypoints
     from albu_cutmix.formats.segments import Segments
 
 __all__ = ["BoxTable", "FilePool", "group_rows"]
@@ -57,6 +58,7 @@ class BoxTable:
         bbox_format: Their format, one of `sample.BBOX_FORMATS`.
         columns: A value per row under the name of each label field.
         segments: The instance mask of each row.
+        keypoints: The keypoints of each row, of any number.
     """
 
     offsets: NDArray[np.int64]
@@ -64,6 +66,7 @@ class BoxTable:
     bbox_format: str
     columns: Mapping[str, Column] = field(default_factory=dict)
     segments: Segments | None = None
+    keypoints: Keypoints | None = None
 
 
 class FilePool(BasePool):
@@ -124,6 +127,11 @@ class FilePool(BasePool):
         """Return all but the count of this process."""
         return self.__dict__ | {"_skipped": 0, "_process": -1}
 
+    def digest(self) -> str:
+        """Return a short hash of names and annotations; no image is read for it."""
+        table = () if self._boxes is None else tuple(vars(self._boxes).items())
+        return digest_of([self._names, self._shapes, self._labels, self.classes, *table])
+
     @property
     def skipped(self) -> int:
         """Draws of this process that met an unreadable image and gave the next one instead."""
@@ -176,7 +184,10 @@ class FilePool(BasePool):
         if boxes is None:
             return Donor(image, label=label, id=name)
         start, end = boxes.offsets[index : index + 2].tolist()
-        masks = None
+        masks = points = None
+        visible: dict[str, NDArray[np.int64]] = {}
+        if boxes.keypoints is not None:
+            points, visible["visible"] = boxes.keypoints.of(start, end)
         if boxes.segments is not None:
             most = MASKS_PER_IMAGE * self._options.max_pixels
             masks = boxes.segments.decode(range(start, end), image.shape[:2], most)
@@ -184,7 +195,9 @@ class FilePool(BasePool):
             image,
             masks=masks,
             bboxes=to_xyxy(boxes.bboxes[start:end], boxes.bbox_format, image.shape),
+            keypoints=points,
             fields={key: c.rows(slice(start, end)) for key, c in boxes.columns.items()},
+            keypoint_fields=visible,
             label=label,
             id=name,
         )

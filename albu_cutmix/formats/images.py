@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from albu_cutmix.checks import IMAGE_DTYPES
 from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
 from albu_cutmix.formats.paths import read_bytes
-from albu_cutmix.sample import IMAGE_DTYPES
 
 if TYPE_CHECKING:
     from pathlib import Path

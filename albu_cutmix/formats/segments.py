@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from albu_cutmix.errors import InvalidSampleError
+from albu_cutmix.formats.door import near_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,6 @@ __all__ = ["Segment", "Segments", "decode_counts", "draw_polygon", "draw_runs", 
 
 LETTERS_PER_COUNT = 7  # 35 bits; counts of images that may be read need 31
 MOST_CROSSINGS = 2_000_000  # of pixel rows by one outline; real ones have some thousands
-SHIFT = 4  # fractional bits that OpenCV is given
 
 
 class Segment(NamedTuple):
@@ -67,11 +66,9 @@ def _parse_polygon(part: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
         points = np.array(part, np.float64).reshape(-1, 2)
     except OverflowError:
         points = np.full((1, 2), np.inf)
-    # One image size of room: annotators overshoot by some pixels, never by a whole image.
-    limit = np.array([shape[1], shape[0]], np.float64)
-    good = (points >= -limit) & (points <= 2 * limit)
-    if not good.all():
-        point = points[int(np.argmin(good.all(1)))].tolist()
+    near = near_image(points, shape)
+    if not near.all():
+        point = points[int(np.argmin(near))].tolist()
         raise InvalidSampleError(
             f"must be finite and near its image of width {shape[1]}, height {shape[0]}, got the "
             f"point {point}"
@@ -152,8 +149,8 @@ def draw_runs(runs: NDArray[np.int32], out: NDArray[np.uint8]) -> None:
 def draw_polygon(points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
     """Add the pixels of a polygon to an (H, W) mask: those whose centre lies inside (even-odd).
 
-    OpenCV's `fillPoly` takes every pixel that the outline touches as well, which makes objects
-    a tenth too large on COCO; it draws only what is too thin to hold a centre.
+    Where none does, the polygon is too thin, and the pixels of its outline are added. OpenCV's
+    `fillPoly` takes the outline always, which makes objects a tenth too large on COCO.
 
     Args:
         points: Shape (P, 2), x and y in pixels, origin in the corner of the first pixel.
@@ -163,24 +160,36 @@ def draw_polygon(points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         InvalidSampleError: If the outline crosses absurdly many pixel rows.
     """
     height, width = out.shape
-    start = points.astype(np.float64)
-    end = np.roll(start, -1, 0)
+    corners = points.astype(np.float64)
+    row, x = _crossings(corners, height, "rows")
+    column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
+    if _fill_rows(row, column, out):
+        return
+    column, y = _crossings(corners[:, ::-1], width, "columns")
+    spots = np.stack([np.concatenate([x, column + 0.5]), np.concatenate([row + 0.5, y])], 1)
+    spots = np.concatenate([spots, corners])
+    inside = ((spots >= 0) & (spots < [width, height])).all(1)
+    column, row = spots[inside].astype(np.int64).T
+    out[row, column] = 1
+
+
+def _crossings(
+    points: NDArray[np.float64], rows: int, what: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return where an outline crosses the centre lines of pixel rows: row and x of each."""
+    start, end = points, np.roll(points, -1, 0)
     low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
-    first = np.clip(np.ceil(low - 0.5), 0, height).astype(np.int64)
-    number = np.clip(np.ceil(high - 0.5), 0, height).astype(np.int64) - first
+    first = np.clip(np.ceil(low - 0.5), 0, rows).astype(np.int64)
+    number = np.clip(np.ceil(high - 0.5), 0, rows).astype(np.int64) - first
     if number.sum() > MOST_CROSSINGS:
         raise InvalidSampleError(
-            f"has a polygon whose outline crosses {number.sum()} pixel rows, more than "
+            f"has a polygon whose outline crosses {number.sum()} pixel {what}, more than "
             f"{MOST_CROSSINGS}"
         )
     edge = np.repeat(np.arange(len(start)), number)
     row = np.arange(len(edge)) - np.repeat(np.cumsum(number) - number, number) + first[edge]
     share = (row + 0.5 - start[edge, 1]) / (end[edge, 1] - start[edge, 1])
-    x = start[edge, 0] + share * (end[edge, 0] - start[edge, 0])
-    column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
-    if not _fill_rows(row, column, out):
-        fixed = np.rint((start - 0.5) * 2**SHIFT).astype(np.int32)
-        cv2.fillPoly(out, [fixed], 1, cv2.LINE_8, SHIFT)
+    return row, start[edge, 0] + share * (end[edge, 0] - start[edge, 0])
 
 
 def _fill_rows(row: NDArray[np.int64], column: NDArray[np.int64], out: NDArray[np.uint8]) -> bool:

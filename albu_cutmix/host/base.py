@@ -7,7 +7,9 @@ refused by name. A subclass says what to draw (`draw_plan`) and what to do with 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,21 +17,20 @@ from albumentations.core.transforms_interface import DualTransform
 from albumentations.core.type_definitions import Targets
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.fates import Verdict
+from albu_cutmix.host.calls import check_call, check_keys
 from albu_cutmix.host.fields import label_fields
+from albu_cutmix.host.settings import SavedSettings
+from albu_cutmix.host.versions import SampledParams
 from albu_cutmix.host.workers import rank, stream_seed, worker_seed
 from albu_cutmix.labels import LabelRule, mix_labels
 from albu_cutmix.plan import MixPlan
 from albu_cutmix.record import MixRecord
-from albu_cutmix.sample import check_image, check_mask
-
-try:  # AlbumentationsX 2.4.4 and later
-    from albumentations.core.transform_params import SampledParams
-except ImportError:  # Albumentations 2.0.8
-    SampledParams = None
 
 __all__ = ["MixTransform"]
 
-REFUSED = frozenset({"images", "masks", "keypoints", "volume", "volumes", "mask3d", "masks3d"})
+# Only AlbumentationsX names `masks` apart: 2.0.8 takes them wherever it takes a mask.
+MASKS = [target for target in Targets if target.name == "MASKS"]
 
 
 class _Hooks:
@@ -39,10 +40,16 @@ class _Hooks:
     """
 
     random_generator: np.random.Generator
+    #: Gives the plan of a call in place of a draw, for a replay.
+    script: Callable[[Mapping[str, Any]], MixPlan] | None = None
 
     def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
         """Draw everything that is random in one call."""
         raise NotImplementedError
+
+    def make_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
+        """Return the plan of one call."""
+        return self.draw_plan(data, rng) if self.script is None else self.script(data)
 
     if SampledParams is None:
 
@@ -52,7 +59,7 @@ class _Hooks:
             data: dict[str, Any],
         ) -> dict[str, Any]:
             """Sample: the hook of 2.0.8."""
-            return {"plan": self.draw_plan(data, self.random_generator)}
+            return {"plan": self.make_plan(data, self.random_generator)}
 
     else:
 
@@ -64,10 +71,10 @@ class _Hooks:
             sampling: Any,
         ) -> Any:
             """Sample: the hook of AlbumentationsX."""
-            return SampledParams(params={"plan": self.draw_plan(data, sampling.random_generator)})
+            return SampledParams(params={"plan": self.make_plan(data, sampling.random_generator)})
 
 
-class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
+class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
     """What every mix shares.
 
     Args:
@@ -81,7 +88,8 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
         InvalidArgumentError: If p or a key is not valid.
     """
 
-    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES)
+    params: dict[str, Any]
+    _targets = (Targets.IMAGE, Targets.MASK, *MASKS, Targets.BBOXES, Targets.KEYPOINTS)
     kind = "none"
 
     def __init__(
@@ -96,16 +104,22 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
         if isinstance(p, bool) or not isinstance(p, (int, float, np.floating)) or not 0 <= p <= 1:
             raise InvalidArgumentError(f"p must be a probability in [0, 1], got {p!r}.")
         named = {"label_key": label_key, "record_key": record_key, "metadata_key": metadata_key}
-        _check_keys(named)
+        check_keys(named)
         # Read by set_random_seed, which the host's constructor calls.
         self.label_key, self.record_key = label_key, record_key
         super().__init__(p=float(p))
         self._label_rule = label_rule
-        self._aliases: dict[str, str] = {}
+        self.aliases: dict[str, str] = {}
         self._worker_seed: int | None = None
         # Announced, not registered: registered keys pass through array functions of 2.0.8 that
         # cannot take a string.
-        self._available_keys |= {*named.values(), self._donor_label_key, "pool_index"}
+        self._own_keys = {*named.values(), self._donor_label_key, "pool_index"}
+        self._available_keys |= self._own_keys
+
+    @property
+    def row_processors(self) -> dict[str, Any]:
+        """The pipeline's processor of each kind of rows; None where it has none."""
+        return {name: self.get_processor(name) for name in ("bboxes", "keypoints")}
 
     @property
     def _donor_label_key(self) -> str:
@@ -134,8 +148,11 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
             """Mix one sample. See the class."""
             self._follow_worker()
             self._check_call(kwargs)
-            out = super().__call__(*args, force_apply=force_apply, **kwargs)
-            return self._complete(out, kwargs)
+            out = self._complete(super().__call__(*args, force_apply=force_apply, **kwargs), kwargs)
+            if self.params and not self.replay_mode:
+                # The host keeps them until the next call: a record, not the donor's pixels.
+                self.params = {self.record_key: out[self.record_key]}
+            return out
 
     else:
 
@@ -148,9 +165,20 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
             return self._complete(out, kwargs)
 
     def add_targets(self, additional_targets: dict[str, str]) -> None:
-        """Remember aliases, so that a call that holds one can be refused by name."""
+        """Take additional targets; each is mixed with the donor's data under the same key."""
+        for key in self._own_keys & additional_targets.keys():
+            raise InvalidArgumentError(
+                f"additional target {key!r} is a key of {type(self).__name__} itself. Choose "
+                "another name, label_key, record_key or metadata_key."
+            )
         super().add_targets(additional_targets)
-        self._aliases |= additional_targets
+        self.aliases |= additional_targets
+        for key in additional_targets.keys() & self._key2func.keys():
+            self._key2func[key] = partial(self.apply_to_alias, key)
+
+    def apply_to_alias(self, key: str, value: Any, **params: Any) -> Any:
+        """Mix an additional target; the host does not tell a method which key it serves."""
+        raise NotImplementedError
 
     def _complete(self, out: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Return a call's result with every key: the gate is the host's own and adds none."""
@@ -161,19 +189,33 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
         """Apply a plan to every target of the call, then add label and record."""
         plan: MixPlan = getattr(params, "params", params)["plan"]
         if plan.paste is None:
-            return self.unmixed(dict(kwargs), plan.reason)
+            return self.unmixed({key: _contiguous(kwargs[key]) for key in kwargs}, plan.reason)
+        verdict = self.judge(plan, kwargs)
+        known = {"data": kwargs, "verdict": verdict}
         if SampledParams is None:
-            params = {**params, "data": kwargs}
+            params = {**params, **known}
         else:
-            params = replace(params, params={**params.params, "data": kwargs})
+            params = replace(params, params={**params.params, **known})
         out: dict[str, Any] = super().apply_with_params(params, *args, **kwargs)
+        masks = kwargs.get("masks")
+        if SampledParams is None and isinstance(masks, (list, tuple)) and not masks:
+            out["masks"] = self.apply_to_masks(masks, **params)  # 2.0.8 leaves out empty lists
         if self._has_label(kwargs):
             self._mix_label(out, plan)
-        out[self.record_key] = MixRecord.from_plan(self.kind, plan)
+        remnant = 0 if verdict is None else verdict.remnant_px
+        out[self.record_key] = MixRecord.from_plan(self.kind, plan, remnant_px=remnant)
         return out
+
+    def judge(self, plan: MixPlan, data: Mapping[str, Any]) -> Verdict | None:  # noqa: ARG002
+        """Say what becomes of every object of a call; None where it has none."""
+        return None
+
+    def align(self, data: dict[str, Any]) -> None:
+        """Do to a call in which nothing is pasted what does not depend on a patch."""
 
     def unmixed(self, data: dict[str, Any], reason: str) -> dict[str, Any]:
         """Return the call with label and record as they are where nothing was pasted."""
+        self.align(data)
         if self._has_label(data):
             label = data[self.label_key]
             if self._label_rule.mode == "pair":
@@ -212,33 +254,18 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
         """Whether the call holds a class label; a processor's label field is never one."""
         if data.get(self.label_key) is None:
             return False
-        processors = (self.get_processor(name) for name in ("bboxes", "keypoints"))
+        processors = self.row_processors.values()
         return not any(self.label_key in label_fields(processor) for processor in processors)
 
     def _check_call(self, data: dict[str, Any]) -> None:
         """Raise InvalidSampleError for what cannot be mixed truthfully, fired or not."""
-        check_image(data.get("image"), "the primary")
-        if data.get("mask") is not None:
-            check_mask(data["mask"], data["image"].shape, "the primary")
-        name = type(self).__name__
-        if not REFUSED.isdisjoint(data) or not self._aliases.keys().isdisjoint(data):
-            odd = sorted(
-                key
-                for key in data
-                if key in REFUSED or (key in self._aliases)
-                if data[key] is not None
-            )
-            if odd:
-                raise InvalidSampleError(
-                    f"{name} mixes image, mask, bboxes and a class label; the call also holds "
-                    f"{odd}, which would no longer be true after a mix. Leave them out of the call."
-                )
-        if data.get("bboxes") is not None and self.get_processor("bboxes") is None:
-            raise InvalidSampleError(
-                f"{name} got bboxes without a box format. Put it into a pipeline with "
-                "bbox_params: A.Compose([...], bbox_params=A.BboxParams(...))."
-            )
+        processors = self.row_processors
+        check_call(data, type(self).__name__, self.aliases, processors)
+        self.check_fields(data, processors)
         self._check_twice(data)
+
+    def check_fields(self, data: Mapping[str, Any], processors: Mapping[str, Any]) -> None:
+        """Raise InvalidSampleError where the pipeline lacks what a setting asks for."""
 
     def _check_twice(self, data: dict[str, Any]) -> None:
         """Raise where an earlier mix of the pipeline used the same record or label."""
@@ -263,17 +290,7 @@ class MixTransform(_Hooks, DualTransform):  # type: ignore[misc]
         return (paired and record is None) or any(mixed)
 
 
-def _check_keys(named: dict[str, Any]) -> None:
-    for argument, key in named.items():
-        if not isinstance(key, str) or not key.isidentifier():
-            raise InvalidArgumentError(f"{argument} must be a keyword name, got {key!r}.")
-        if key in REFUSED or key in ("image", "mask", "bboxes"):
-            raise InvalidArgumentError(
-                f"{argument}={key!r} is the name of a target. Choose another name."
-            )
-    names = [*named.values(), f"{named['label_key']}_donor", "pool_index"]
-    if len(set(names)) < len(names):
-        raise InvalidArgumentError(
-            f"{', '.join(named)}, <label_key>_donor and pool_index must be different names, got "
-            f"{names!r}."
-        )
+def _contiguous(value: Any) -> Any:
+    """Return arrays in C order, as the host does for every transform that fires."""
+    whole = not isinstance(value, np.ndarray) or value.flags.c_contiguous
+    return value if whole else np.ascontiguousarray(value)

@@ -18,7 +18,14 @@ from albu_cutmix.errors import InvalidSampleError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["check_numbers", "encode_fields", "label_fields", "pick_values"]
+__all__ = [
+    "check_declared",
+    "check_numbers",
+    "encode_fields",
+    "field_column",
+    "label_fields",
+    "pick_values",
+]
 
 
 def label_fields(processor: Any) -> list[str]:
@@ -26,14 +33,57 @@ def label_fields(processor: Any) -> list[str]:
     return [] if processor is None else list(processor.params.label_fields or [])
 
 
+def check_declared(processor: Any, name: str, argument: str) -> None:
+    """Raise InvalidSampleError unless the field that an argument names is a label field."""
+    declared = label_fields(processor)
+    if name not in declared:
+        raise InvalidSampleError(
+            f"{argument}={name!r} must be one of the pipeline's label_fields {declared!r}."
+        )
+
+
+def field_column(
+    rows: NDArray[Any], name: str, processor: Any, data_name: str, argument: str, kind: str
+) -> int:
+    """Return the column of host rows that holds a label field of numbers.
+
+    Args:
+        rows: Rows with label columns, at least one.
+        name: The label field.
+        processor: The pipeline's processor of *data_name*.
+        data_name: "bboxes" or "keypoints".
+        argument: The argument that names the field, for messages.
+        kind: "floats" or "numbers": what the field must hold.
+
+    Raises:
+        InvalidSampleError: If the field is not declared or holds something else.
+    """
+    check_declared(processor, name, argument)
+    declared = label_fields(processor)
+    meta = processor.label_manager.metadata[data_name][name]
+    kinds = "f" if kind == "floats" else "biuf"
+    if not meta.is_numerical or (meta.dtype is not None and meta.dtype.kind not in kinds):
+        raise InvalidSampleError(
+            f"{argument}={name!r} must hold {kind}, got "
+            f"{meta.dtype or 'labels that are no plain numbers'}. Pass it as a list of {kind} or "
+            f"an array of them."
+        )
+    return int(rows.shape[1]) - len(declared) + declared.index(name)
+
+
 def pick_values(
-    fields: Mapping[str, Any], name: str, kept: NDArray[np.intp], where: str
+    fields: Mapping[str, Any],
+    name: str,
+    kept: NDArray[np.intp],
+    where: str,
+    data_name: str = "bboxes",
 ) -> list[Any]:
     """Return a donor's values of the kept rows as plain Python values: nothing is cast."""
     if name not in fields:
+        holder = "fields" if data_name == "bboxes" else "keypoint_fields"
         raise InvalidSampleError(
-            f"{where} has boxes but no field {name!r}, which the pipeline declares. Give "
-            f"it one value per box in Donor.fields; it has {sorted(fields)}."
+            f"{where} has {data_name} but no field {name!r}, which the pipeline declares. Give it "
+            f"one value per row in Donor.{holder}; it has {sorted(fields)}."
         )
     values = fields[name]
     if isinstance(values, np.ndarray):
@@ -48,6 +98,8 @@ def encode_fields(
     fields: Mapping[str, list[Any]],
     data: Mapping[str, Any],
     where: str,
+    *,
+    empty: bool,
 ) -> list[NDArray[Any]]:
     """Encode a donor's label fields as the pipeline encodes the primary's.
 
@@ -58,6 +110,7 @@ def encode_fields(
         data: The call. The host registers no field of an empty primary; its container and
             dtype, still in the call, are then those of the result.
         where: The donor's name for messages.
+        empty: Whether the sample has no row yet, so that no field is registered for this call.
 
     Returns:
         One column, (n,), per field.
@@ -71,7 +124,7 @@ def encode_fields(
         if not values:
             columns.append(np.zeros(0))
             continue
-        if name not in known:  # the primary is empty
+        if empty and name not in known:
             known = _make_fleeting(processor.label_manager, data_name)
             like = _as_container(values, data.get(name), name, where)
             processor.label_manager.process_field(data_name, name, like)

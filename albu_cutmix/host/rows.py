@@ -11,21 +11,36 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from albu_cutmix.boxes import snap
+from albu_cutmix.boxes import area, snap
+from albu_cutmix.checks import bbox_rows, check_bboxes, column_field
 from albu_cutmix.errors import InvalidSampleError
+from albu_cutmix.fates import judge_donor, judge_primary
 from albu_cutmix.host.fields import check_numbers, encode_fields, label_fields, pick_values
-from albu_cutmix.sample import column_field
+from albu_cutmix.host.versions import SampledParams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from albu_cutmix.plan import Fates, Paste
+    from albu_cutmix.fates import Fates, ObjectRule
+    from albu_cutmix.plan import Paste
 
-__all__ = ["bbox_format", "donor_rows", "read_bboxes", "scale_field", "write_bboxes"]
+__all__ = [
+    "alias_rows",
+    "donor_rows",
+    "filters",
+    "host_format",
+    "join_rows",
+    "read_bboxes",
+    "survivors",
+    "write_bboxes",
+]
+
+NO_AREA = 1e-7  # square pixels: what the host takes for a box without area
+THRESHOLDS = ("min_area", "min_visibility", "min_width", "min_height", "max_accept_ratio")
 
 
-def bbox_format(processor: Any) -> str:
-    """Return the box format of a pipeline; the two hosts name it differently."""
+def host_format(processor: Any) -> str:
+    """Return the format of a processor's rows; the two hosts name it differently."""
     params = processor.params
     return str(getattr(params, "coord_format", None) or params.format)
 
@@ -46,6 +61,34 @@ def _sides(shape: tuple[int, int]) -> NDArray[np.float64]:
     return np.array([shape[1], shape[0], shape[1], shape[0]], np.float64)
 
 
+def filters(processor: Any) -> bool:
+    """Return whether the pipeline drops boxes by thresholds of its own after each transform."""
+    params = processor.params
+    return bool(params.check_each_transform) and any(getattr(params, name) for name in THRESHOLDS)
+
+
+def survivors(rows: NDArray[Any], processor: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which rows the host will leave after the transform, (N,): its own filter says.
+
+    Besides its thresholds it drops boxes of no area: its crops of 2.0.8 leave such boxes where an
+    object lies outside, until the next transform.
+
+    Args:
+        rows: Boxes as they would come out, (N, 4), shares of the image in the rows' dtype.
+        processor: The pipeline's bbox processor.
+        shape: (height, width) of the image.
+    """
+    if not len(rows) or not processor.params.check_each_transform:
+        return area(rows * _sides(shape)) >= NO_AREA
+    numbered = np.hstack([rows, np.arange(len(rows), dtype=np.float64)[:, None]])
+    size: Any = {"height": shape[0], "width": shape[1]} if SampledParams is None else shape
+    left = np.zeros(len(rows), bool)
+    found = processor.filter(numbered.astype(rows.dtype), size)
+    if len(found):  # else the host leaves out the further columns too
+        left[found[:, 4].astype(np.int64)] = True
+    return left
+
+
 def donor_rows(
     rows: NDArray[Any],
     paste: Paste,
@@ -53,9 +96,9 @@ def donor_rows(
     shape: tuple[int, int],
     processor: Any,
     data: Mapping[str, Any],
-    default_field: str | None,
+    defaults: Mapping[str, Any],
 ) -> NDArray[np.float64]:
-    """Return the donor's surviving boxes as rows of the host.
+    """Return the donor's boxes that come out as rows of the host.
 
     Args:
         rows: The primary's rows, any number of them.
@@ -64,19 +107,19 @@ def donor_rows(
         shape: (height, width) of the primary.
         processor: The pipeline's bbox processor.
         data: The call, in which an empty primary still has its label fields.
-        default_field: A label field that a donor may lack; it counts as 1.
+        defaults: Values of label fields that a donor may lack, one per box.
 
     Raises:
         InvalidSampleError: If the donor lacks a column or field, or a value does not fit it.
     """
-    fields = dict(paste.donor.fields)
-    if default_field is not None:
-        fields.setdefault(default_field, np.ones(len(fates.keep)))
+    fields = {**defaults, **paste.donor.fields}
     declared = label_fields(processor)
     extra = [name for name in fields if name.startswith("bboxes[")]
     width = rows.shape[1] - len(declared) if rows.size else 4 + len(extra)
     kept = np.flatnonzero(fates.keep)
     out = np.empty((len(kept), width + len(declared)))
+    if not len(fates.keep):  # a donor without objects has no value that could be missing
+        return out
     out[:, :4] = write_bboxes(fates.bboxes[kept], shape)
     for column in range(4, width):
         name = column_field(column)
@@ -84,41 +127,48 @@ def donor_rows(
             pick_values(fields, name, kept, paste.where), name, paste.where
         )
     values = {name: pick_values(fields, name, kept, paste.where) for name in declared}
-    encoded = encode_fields(processor, "bboxes", values, data, paste.where)
+    encoded = encode_fields(processor, "bboxes", values, data, paste.where, empty=not rows.size)
     for column, codes in enumerate(encoded, width):
         out[:, column] = codes
     return out
 
 
-def scale_field(
-    rows: NDArray[Any], visibility: NDArray[np.float64], name: str, processor: Any
+def join_rows(
+    rows: NDArray[Any], fates: Fates, added: NDArray[np.float64], shape: tuple[int, int]
 ) -> NDArray[Any]:
-    """Return rows with one label field multiplied by each row's visibility.
+    """Return the primary's rows that come out, changed ones rewritten, then those of the donor."""
+    rows = rows if rows.size else np.zeros((0, added.shape[1]), rows.dtype)
+    kept = rows[fates.keep]
+    if fates.changed.any():
+        changed = fates.changed[fates.keep]
+        kept[changed, :4] = write_bboxes(fates.bboxes[fates.changed & fates.keep], shape)
+    return np.concatenate([kept, added.astype(rows.dtype)])
 
-    Args:
-        rows: Host rows with label columns, (N, ...). Not modified.
-        visibility: Factor of each row, (N,); rows of 1 stay as they are, bit for bit.
-        name: The label field.
-        processor: The pipeline's bbox processor.
+
+def alias_rows(
+    rows: NDArray[Any], paste: Paste, key: str, shape: tuple[int, int], rule: ObjectRule
+) -> NDArray[Any]:
+    """Return the box rows of an additional target after the mix; boxes alone are judged.
 
     Raises:
-        InvalidSampleError: If the field is not declared or holds no floats.
+        InvalidSampleError: If the donor lacks the target or its columns.
     """
-    declared = label_fields(processor)
-    if name not in declared:
+    own = paste.donor.aliases.get(key)
+    if own is None:
         raise InvalidSampleError(
-            f"visibility_field={name!r} must be one of the pipeline's label_fields {declared!r}."
+            f"the primary has the additional target {key!r}, {paste.where} has none. Give every "
+            f"donor of the pool its own, or leave {key!r} out of the call."
         )
-    if not len(rows):
-        return rows
-    meta = processor.label_manager.metadata["bboxes"][name]
-    if not meta.is_numerical or (meta.dtype is not None and meta.dtype.kind != "f"):
+    boxes = bbox_rows(own, paste.where, key)
+    width = rows.shape[1] if rows.size else boxes.shape[1]
+    if boxes.shape[1] != width and len(boxes):
         raise InvalidSampleError(
-            f"visibility_field={name!r} must hold floats, got "
-            f"{meta.dtype or 'labels that are no plain numbers'}. Pass it as a list of floats or "
-            "a float array."
+            f"boxes under {key!r} must have {width} columns, as in the primary and without label "
+            f"fields, got {boxes.shape[1]} in {paste.where}."
         )
-    column = rows.shape[1] - len(declared) + declared.index(name)
-    out = rows.copy()
-    out[:, column] *= visibility
-    return out
+    checked = check_bboxes(boxes[:, :4], paste.donor.shape, f"{paste.where}, target {key!r}")
+    fates = judge_primary(read_bboxes(rows, shape), paste.patch, shape, rule)
+    theirs = judge_donor(checked, paste, rule)
+    kept = np.flatnonzero(theirs.keep)
+    added = np.hstack([write_bboxes(theirs.bboxes[kept], shape), boxes[kept, 4:]])
+    return join_rows(rows, fates, added.reshape(-1, width), shape)

@@ -159,10 +159,6 @@ def warm_pool() -> Iterator[str]:
     yield row(f"warm pool, 480 x 640: x imread of a {what}", "< 0.1", share, 0.1, "x")
 
 
-def main() -> None:
-    """Print the table."""
-    cv2.setNumThreads(1)
-    print("| what | bound | figure | |\n|---|---|---|---|")
-    for rows in (image_only(224, 0.6), image_only(640, 0.9), all_boxes(), warm_pool()):
-        for line in rows:
-            print(line, flush=True)
+def rows() -> Iterator[Iterator[str]]:
+    """Every table of this file."""
+    yield from (image_only(224, 0.6), image_only(640, 0.9), all_boxes(), warm_pool())

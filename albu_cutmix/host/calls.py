@@ -1,0 +1,86 @@
+"""What a call of a mix may hold: names of keys, and targets that stay true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from albu_cutmix.checks import check_image, check_mask, check_masks
+from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+
+__all__ = ["check_call", "check_keys"]
+
+REFUSED = frozenset({"images", "volume", "volumes", "mask3d", "masks3d"})
+TARGETS = REFUSED | {"image", "mask", "masks", "bboxes", "keypoints"}
+ALIASED = ("image", "mask", "bboxes")
+ROWS = (
+    ("bboxes", "bbox_params", "BboxParams"),
+    ("keypoints", "keypoint_params", "KeypointParams"),
+)
+
+
+def check_keys(named: dict[str, Any]) -> None:
+    """Raise InvalidArgumentError unless the arguments name different keys of a call."""
+    for argument, key in named.items():
+        if not isinstance(key, str) or not key.isidentifier():
+            raise InvalidArgumentError(f"{argument} must be a keyword name, got {key!r}.")
+        if key in TARGETS:
+            raise InvalidArgumentError(
+                f"{argument}={key!r} is the name of a target. Choose another name."
+            )
+    names = [*named.values(), f"{named['label_key']}_donor", "pool_index"]
+    if len(set(names)) < len(names):
+        raise InvalidArgumentError(
+            f"{', '.join(named)}, <label_key>_donor and pool_index must be different names, got "
+            f"{names!r}."
+        )
+
+
+def check_call(
+    data: Mapping[str, Any], name: str, aliases: Mapping[str, str], processors: Mapping[str, Any]
+) -> None:
+    """Raise InvalidSampleError for what cannot be mixed truthfully, fired or not.
+
+    Args:
+        data: The call.
+        name: Name of the transform, for messages.
+        aliases: Kind of each additional target of the pipeline.
+        processors: The pipeline's processors by kind of rows.
+    """
+    check_image(data.get("image"), "the primary")
+    shape = data["image"].shape
+    if data.get("mask") is not None:
+        check_mask(data["mask"], shape, "the primary")
+    if data.get("masks") is not None:
+        check_masks(data["masks"], shape, "the primary")
+    if not REFUSED.isdisjoint(data):
+        _refuse(name, sorted(key for key in REFUSED & data.keys() if data[key] is not None))
+    if aliases:
+        _check_aliases(data, name, aliases)
+    for kind, argument, params in ROWS:
+        names = [kind, *(key for key in aliases if aliases[key] == kind)]
+        given = [key for key in names if data.get(key) is not None]
+        if given and processors[kind] is None:
+            raise InvalidSampleError(
+                f"{name} got {given[0]} without their format. Put it into a pipeline with "
+                f"{argument}: A.Compose([...], {argument}=A.{params}(...))."
+            )
+
+
+def _check_aliases(data: Mapping[str, Any], name: str, aliases: Mapping[str, str]) -> None:
+    given = [key for key in aliases if data.get(key) is not None]
+    _refuse(name, [key for key in given if aliases[key] not in ALIASED])
+    for key in given:
+        if aliases[key] == "image":
+            check_image(data[key], "the primary", key)
+        if aliases[key] in ("image", "mask"):
+            check_mask(data[key], data["image"].shape, "the primary", key)
+
+
+def _refuse(name: str, odd: list[str]) -> None:
+    if odd:
+        raise InvalidSampleError(
+            f"{name} mixes image, mask, masks, bboxes, keypoints, additional targets of image, "
+            f"mask and bboxes, and a class label; the call also holds {odd}, which would no longer "
+            "be true after a mix. Leave them out of the call."
+        )

@@ -1,0 +1,77 @@
+"""Settings of a transform as plain data: what is saved, printed, logged, hashed and pickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from albu_cutmix.pool import describe_pool
+
+__all__ = ["SavedSettings"]
+
+
+class SavedSettings:
+    """The part of a transform that turns it into plain data."""
+
+    p: float
+    pool: Any = None  # where donors come from
+
+    def get_transform_init_args_names(self) -> tuple[str, ...]:
+        """Return the names of the arguments that are saved and printed."""
+        raise NotImplementedError
+
+    @classmethod
+    def get_class_fullname(cls) -> str:
+        """Return the name under which pipelines are saved: that of the import, not the module."""
+        if cls.__module__.startswith("albu_cutmix."):
+            return f"albu_cutmix.{cls.__name__}"
+        return str(super().get_class_fullname())  # type: ignore[misc]
+
+    def get_transform_init_args(self) -> dict[str, Any]:
+        """Return the arguments that are saved and printed, as plain data; a live pool is none."""
+        return {name: _plain(getattr(self, name)) for name in self.get_transform_init_args_names()}
+
+    def policy(self) -> dict[str, Any]:
+        """Return all settings as plain data: what a log or a checkpoint keeps.
+
+        Returns:
+            A dict for JSON or YAML: the arguments, `p`, the transform's name, and under "pool"
+            its spec where it has one, else its length and a digest of its content.
+        """
+        args = self.get_transform_init_args()
+        name = self.get_class_fullname()
+        return {"transform": name, "p": self.p, **args, "pool": _plain(describe_pool(self.pool))}
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of `policy()`: equal settings and an equal pool have an equal one."""
+        return _hash(self.policy())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the last call's parameters: pixels must not travel to a worker."""
+        get = getattr(super(), "__getstate__", None)  # absent before Python 3.11 on one host
+        state = get() if get is not None else self.__dict__
+        return {**state, "params": {}} if "params" in state else dict(state)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in what JSON and YAML both hold: numbers, strings, lists, mappings."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _hash(policy: Mapping[str, Any]) -> str:
+    """Return a short hash of a policy, equal for equal settings on every platform."""
+    text = json.dumps(policy, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

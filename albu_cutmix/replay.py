@@ -1,0 +1,153 @@
+"""`replay`: rebuild a mix from its record, its primary and its pool, bit for bit."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.geometry import Rect
+from albu_cutmix.host.base import MixTransform
+from albu_cutmix.host.donors import check_pool
+from albu_cutmix.host.pipelines import alone, find_mixes
+from albu_cutmix.plan import MixPlan, Paste
+from albu_cutmix.pool import describe_pool
+from albu_cutmix.record import VERSION, MixRecord
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["replay"]
+
+
+def replay(
+    record: MixRecord,
+    primary: Mapping[str, Any],
+    pool: Any,
+    transform: Any,
+    *,
+    record_key: str | None = None,
+) -> dict[str, Any]:
+    """Rebuild the output of one mix.
+
+    Args:
+        record: What happened; `MixRecord.from_json` reads one from a log.
+        primary: The sample as it entered the mix, in the keys and formats of the pipeline call.
+        pool: The pool; or the list of donors that the call held, which then stays in `primary`.
+        transform: The mix, or a pipeline that holds one mix of this kind. Settings are the
+            mix's, formats and additional targets those of its pipeline, whose other steps are
+            not run.
+        record_key: Of a pipeline with several mixes the one whose record it is.
+
+    Returns:
+        What the mix returned, every target, label and record, equal in every byte.
+
+    Raises:
+        InvalidArgumentError: If the transform holds no such mix, or more than one.
+        InvalidSampleError: If the record is of another version, kind, shape, dtype or pool.
+
+    >>> import albumentations as A
+    >>> from albu_cutmix import CutMix
+    >>> pool = [{"image": np.full((8, 8, 3), 255, np.uint8)}]
+    >>> mix, primary = CutMix(pool, p=1.0), {"image": np.zeros((8, 8, 3), np.uint8)}
+    >>> out = mix(**primary)
+    >>> again = replay(MixRecord.from_json(out["mix"].to_json()), primary, pool, mix)
+    >>> bool((again["image"] == out["image"]).all())
+    True
+    """
+    mix = _find_mix(record, transform, record_key)
+    if record.applied and (pool is None or primary.get(mix.metadata_key) is not pool):
+        _check_pool(mix, pool)
+    shape = getattr(primary.get("image"), "shape", ())[:2]
+    if shape != tuple(np.asarray(record.shape).tolist()):
+        raise InvalidSampleError(
+            f"the record speaks of a primary of {record.shape.tolist()} (height, width), got an "
+            f"image of {list(shape)}. Give the sample as it entered the mix."
+        )
+    again = copy.deepcopy(mix, {id(mix.pool): None})  # a pool is not copied
+    again.pool, again.p = pool, 1.0
+    again.script = partial(_rebuild_plan, record, again)
+    return dict(alone(again, transform, mix.aliases)(**primary))
+
+
+def _rebuild_plan(record: MixRecord, mix: MixTransform, data: Mapping[str, Any]) -> MixPlan:
+    """Return the plan of a record; the donor is read in the pipeline's format."""
+    shape = data["image"].shape[:2]
+    if not record.applied:
+        return MixPlan(shape, reason=record.reason)
+    if len(record.donors) != 1:
+        raise InvalidSampleError(
+            f"a record of a pasted patch must hold one donor, got {len(record.donors)}. Is the "
+            "line damaged?"
+        )
+    number, pool = int(record.donors[0]), mix.pool
+    if not 0 <= number < len(pool):
+        raise InvalidSampleError(
+            f"the record speaks of donor {number}, got a pool of {len(pool)} donors. Give the pool "
+            "that the mix drew from."
+        )
+    donor = mix.read_donor(pool, number)
+    if donor.shape != tuple(record.donor_shapes[0].tolist()):
+        raise InvalidSampleError(
+            f"the record speaks of donor {number} as {record.donor_shapes[0].tolist()} (height, "
+            f"width), got {list(donor.shape)}. Give the pool that the mix drew from."
+        )
+    patch = _check_inside(record.patches[0], shape, "patch")
+    source = _check_inside(record.sources[0], donor.shape, "source")
+    return MixPlan(shape, Paste(number, donor, patch, source))
+
+
+def _check_inside(edges: NDArray[np.int32], shape: tuple[int, int], name: str) -> Rect:
+    """Return a rectangle of a record; it holds a pixel, and lies inside its image."""
+    rect = Rect(*edges.tolist())
+    if rect.width < 1 or rect.height < 1 or rect.meet(Rect(0, 0, shape[1], shape[0])) != rect:
+        raise InvalidSampleError(
+            f"the {name} of a record must lie inside its image of {list(shape)} (height, width), "
+            f"got {list(rect)}. Is the line damaged?"
+        )
+    return rect
+
+
+def _find_mix(record: Any, transform: Any, record_key: str | None) -> MixTransform:
+    """Return the mix of a pipeline that a record is of."""
+    if not isinstance(record, MixRecord) or not isinstance(record.version, int):
+        got = "a batch of them" if isinstance(record, MixRecord) else type(record).__name__
+        raise InvalidSampleError(
+            f"replay needs one MixRecord, got {got}. Take a row out of a batch, and read a line of "
+            "a log with MixRecord.from_json."
+        )
+    if record.version != VERSION:
+        raise InvalidSampleError(
+            f"a record must be of version {VERSION}, got {record.version}. Replay it with the "
+            "release of albu_cutmix that wrote it."
+        )
+    mixes = [mix for mix in find_mixes(transform, record_key) if mix.kind == record.kind]
+    if len(mixes) != 1:
+        raise InvalidArgumentError(
+            f"replay needs a transform that holds one mix of kind {record.kind!r}, got "
+            f"{len(mixes)} in {type(transform).__name__}. Give it the pipeline of the record; of "
+            "several mixes name one: record_key=..."
+        )
+    return mixes[0]
+
+
+def _check_pool(mix: MixTransform, pool: Any) -> None:
+    """Raise for no pool, and where the mix holds another one than that given."""
+    if pool is None:
+        raise InvalidSampleError(
+            "a record of a pasted patch needs the donors, got None as the pool. Give the pool that "
+            "the mix drew from."
+        )
+    check_pool(pool, "pool", InvalidArgumentError)
+    if mix.pool is None or mix.pool is pool:
+        return
+    held, given = describe_pool(mix.pool), describe_pool(pool)
+    if held != given:
+        raise InvalidSampleError(
+            f"the transform holds another pool, {held}, than the one given, {given}. Give the pool "
+            "that the mix drew from; donors that came in the call must stay in the primary."
+        )

@@ -1,0 +1,258 @@
+"""`CutMix`: wiring only. Numbers are in `plan` and `fates`, pixels in `functional`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from albu_cutmix.errors import EmptyPoolError, InvalidArgumentError, InvalidSampleError
+from albu_cutmix.fates import ObjectRule, Verdict
+from albu_cutmix.functional import paste_image, paste_layers, paste_mask
+from albu_cutmix.host.base import MixTransform
+from albu_cutmix.host.donors import check_pool, check_pool_index, read_donor
+from albu_cutmix.host.instances import align_masks, mix_instances
+from albu_cutmix.host.objects import FieldNames, judge_call, mix_bboxes
+from albu_cutmix.host.points import KeypointRule, mix_keypoints
+from albu_cutmix.host.rows import alias_rows
+from albu_cutmix.labels import LabelRule
+from albu_cutmix.plan import MixPlan, PatchRule, make_plan
+from albu_cutmix.sample import Donor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from albu_cutmix.pool import DonorPool
+
+__all__ = ["CutMix"]
+
+
+class CutMix(MixTransform):
+    """Paste a rectangle of a donor into the image and keep every target true.
+
+    Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
+    Features", ICCV 2019, arXiv:1905.04899, extended to boxes, instance masks and keypoints.
+
+    Args:
+        pool: Where donors come from: a `DonorPool`, or anything with `len()` and `[i]` that gives
+            `Donor` objects or mappings in the keys and formats of the pipeline call. None: donors
+            come in the call, under `metadata_key`.
+        alpha: The patch's share of the image is lo + (hi - lo) * Beta(alpha, alpha) over
+            `area_range`.
+        area_range: Least and greatest share; None is (0.02, 0.33), or the paper's own draw with
+            `placement="paper"`.
+        ratio_range: Least and greatest (w / W) / (h / H) of the patch, log-uniform, narrowed to
+            what fits the share; (1, 1) is the image's aspect.
+        placement: "inside", uniform over all positions that hold the patch whole, or "paper", the
+            reference procedure to the letter (clipped at the border).
+        fit: How a donor of another size is fitted: "cover" (scaled, aspect kept, until it covers
+            the primary, centred), "stretch" (to the primary's size), "crop" (not scaled: a random
+            window), "whole" (the whole donor becomes the patch: ResizeMix) or "error".
+        bbox_mode: Partly covered boxes of the primary: "clip" to the visible extent, "keep" as
+            they are, or "drop".
+        min_visibility: Objects of which less can still be seen are dropped: a share, or
+            (primary, donor). In "keep" and "clip" alike, relative to the whole box.
+        visibility_field: A label field of boxes (floats) multiplied by each one's visibility.
+        ignore_field: A label field of boxes (COCO: "iscrowd") that is set to 1 where an object
+            would be dropped though it still shows: it stays, and no visible object silently
+            becomes background. None: dropped, and counted as `remnant_px` of the record.
+        masks_mode: "instances": row i of `masks` is the object of box i (without boxes each row
+            is one), and what shows is judged by it; or "layers": row k of the donor goes into
+            row k, their number stays.
+        mask_index_field: A label field of boxes that says which row of `masks` each one owns,
+            where an earlier crop dropped boxes but no masks. It comes back as 0, 1, 2, ...
+        keypoint_mode: "remove": covered points go, those of the donor's patch come; "flag":
+            every row of both stays, and points that do not show get 0 in
+            `keypoint_visibility_field`. The pipeline then needs `remove_invisible=False`.
+        keypoint_visibility_field: See `keypoint_mode`.
+        label_key: Name of the class label in the call: index, name or vector.
+        classes: Number or names of the classes; None is `pool.classes`.
+        label_mode: "soft": a float32 vector mixed by visible pixels; "pair": the label as it is,
+            and the donor's beside it under `<label_key>_donor`, with `lam` in the record.
+        record_key: Name of the `MixRecord` in the result. Two mixes that can both be called in
+            one pipeline need different names.
+        metadata_key: Name of a list of donors in the call; it wins over `pool`.
+        p: Probability.
+
+    Targets:
+        image, mask, masks, bboxes, keypoints
+
+    Image types:
+        uint8, uint16, float32; any number of channels
+
+    Note:
+        Every call returns the same keys and types whether or not the mix fired. A call may hold
+        `pool_index`, the primary's own index in the pool, which is then never drawn. Additional
+        targets of image, mask and bboxes take the donor's data under the same key. Volumes,
+        `images` and other additional targets are refused by name.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of range or contradicts another.
+        EmptyPoolError: If the pool is empty.
+        InvalidSampleError: In a call, if primary or donor cannot be mixed truthfully.
+
+    >>> import albumentations as A
+    >>> donors = [{"image": np.full((8, 8, 3), 255, np.uint8), "label": 1}]
+    >>> mix = A.Compose([CutMix(donors, classes=2, area_range=(0.25, 0.25), p=1.0)], seed=1)
+    >>> out = mix(image=np.zeros((8, 8, 3), np.uint8), label=0)
+    >>> out["label"], float(out["mix"].lam)
+    (array([0.75, 0.25], dtype=float32), 0.75)
+    """
+
+    kind = "cutmix"
+
+    def __init__(
+        self,
+        pool: DonorPool | Sequence[Donor | Mapping[str, Any]] | None = None,
+        *,
+        alpha: float = 1.0,
+        area_range: tuple[float, float] | None = None,
+        ratio_range: tuple[float, float] = (0.5, 2.0),
+        placement: str = "inside",
+        fit: str = "cover",
+        bbox_mode: str = "clip",
+        min_visibility: float | tuple[float, float] = 0.1,
+        visibility_field: str | None = None,
+        ignore_field: str | None = None,
+        masks_mode: str = "instances",
+        mask_index_field: str | None = None,
+        keypoint_mode: str = "remove",
+        keypoint_visibility_field: str | None = None,
+        label_key: str = "label",
+        classes: int | Sequence[str] | None = None,
+        label_mode: str = "soft",
+        record_key: str = "mix",
+        metadata_key: str = "mix_metadata",
+        p: float = 0.5,
+    ) -> None:
+        check_pool(pool, "pool", InvalidArgumentError)
+        self._patch_rule = PatchRule(alpha, area_range, ratio_range, placement, fit)
+        self._object_rule = ObjectRule(bbox_mode, min_visibility, ignore_field is not None)
+        self._names = FieldNames(visibility_field, ignore_field, mask_index_field)
+        self._names.check(masks_mode)
+        self._keypoint_rule = KeypointRule(keypoint_mode, keypoint_visibility_field)
+        super().__init__(
+            LabelRule(label_mode, classes), label_key, record_key, p, metadata_key=metadata_key
+        )
+        self.alpha, self.area_range, self.ratio_range = alpha, area_range, ratio_range
+        self.placement, self.fit = placement, fit
+        self.bbox_mode, self.min_visibility = bbox_mode, min_visibility
+        self.visibility_field, self.ignore_field = visibility_field, ignore_field
+        self.masks_mode, self.mask_index_field = masks_mode, mask_index_field
+        self.keypoint_mode = keypoint_mode
+        self.keypoint_visibility_field = keypoint_visibility_field
+        self.classes, self.label_mode = classes, label_mode
+        self._classes_of_pool = classes is None
+        self.metadata_key = metadata_key
+        self.pool = pool
+
+    @property
+    def pool(self) -> Any:
+        """Where donors come from; None where they come in the call. Assign one to attach it."""
+        return self._pool
+
+    @pool.setter
+    def pool(self, pool: Any) -> None:
+        check_pool(pool, "pool", InvalidArgumentError)
+        self._pool = pool
+        if self._classes_of_pool and pool is not None:
+            # Kept as an argument: a saved pipeline then needs no pool to know its classes.
+            self.classes = getattr(pool, "classes", None)
+            self._label_rule = LabelRule(self.label_mode, self.classes)
+
+    def get_transform_init_args_names(self) -> tuple[str, ...]:
+        """Return the arguments that a repr shows: a live pool is none of them."""
+        return (
+            "alpha", "area_range", "ratio_range", "placement", "fit", "bbox_mode",
+            "min_visibility", "visibility_field", "ignore_field", "masks_mode",
+            "mask_index_field", "keypoint_mode", "keypoint_visibility_field", "label_key",
+            "classes", "label_mode", "record_key", "metadata_key",
+        )  # fmt: skip
+
+    def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
+        """Draw donor and patch for a call."""
+        donors = data.get(self.metadata_key)
+        exclude = None
+        if donors is None:
+            donors, exclude = self._pool, data.get("pool_index")
+        if donors is None:
+            raise EmptyPoolError(
+                f"CutMix has no pool and the call no {self.metadata_key!r}. Use CutMix(pool), "
+                "attach_pool(pipeline, pool) for a pipeline that was loaded, or pass a list of "
+                f"donors in the call: transform(..., {self.metadata_key}=[...])."
+            )
+        check_pool(donors, self.metadata_key, InvalidSampleError)
+        count = len(donors)
+        if exclude is not None:
+            exclude = check_pool_index(exclude, count)
+        shape = data["image"].shape[:2]
+
+        def fetch(index: int) -> Donor:
+            return self.read_donor(donors, index)
+
+        return make_plan(rng, shape, count, fetch, self._patch_rule, exclude=exclude)
+
+    def read_donor(self, donors: Any, index: int) -> Donor:
+        """Return donor *index*, checked; a mapping is read like a call of the pipeline."""
+        return read_donor(donors, index, self.row_processors, self.label_key, self.aliases)
+
+    def check_fields(self, data: Mapping[str, Any], processors: Mapping[str, Any]) -> None:
+        """Raise where a field that an argument names is no label field of the pipeline."""
+        if data.get("bboxes") is not None:
+            self._names.check_pipeline(data["bboxes"], processors["bboxes"])
+        if data.get("keypoints") is not None:
+            self._keypoint_rule.check(processors["keypoints"])
+
+    def judge(self, plan: MixPlan, data: Mapping[str, Any]) -> Verdict | None:
+        """Say what becomes of every object of a call; None where it has none."""
+        return judge_call(
+            plan, data, self._object_rule, self._names, self.get_processor("bboxes"),
+            instances=self.masks_mode == "instances",
+        )  # fmt: skip
+
+    def align(self, data: dict[str, Any]) -> None:
+        """Bring masks into the order of their boxes, as a mix does."""
+        if self.masks_mode == "instances":
+            shape = data["image"].shape[:2]
+            align_masks(data, self.mask_index_field, self.get_processor("bboxes"), shape)
+
+    def apply(self, img: NDArray[Any], **params: Any) -> NDArray[Any]:
+        """Paste the donor's image."""
+        return paste_image(img, params["plan"].paste)
+
+    def apply_to_mask(self, mask: NDArray[Any], **params: Any) -> NDArray[Any]:
+        """Paste the donor's semantic mask."""
+        return paste_mask(mask, params["plan"].paste)
+
+    def apply_to_masks(self, masks: Any, **params: Any) -> Any:
+        """Paste the donor's instance masks, or layers; a list comes back as a list."""
+        listed = isinstance(masks, (list, tuple))
+        if self.masks_mode == "layers":
+            out = paste_layers(np.stack(masks) if len(masks) else masks, params["plan"].paste)
+        else:
+            out = mix_instances(masks, params["plan"], params["verdict"])
+        return list(out) if listed else out
+
+    def apply_to_bboxes(self, bboxes: NDArray[Any], **params: Any) -> NDArray[Any]:
+        """Clip or drop the primary's boxes, then append the donor's."""
+        return mix_bboxes(
+            bboxes, params["plan"], params["verdict"], self._names, self.get_processor("bboxes"),
+            params["data"],
+        )  # fmt: skip
+
+    def apply_to_keypoints(self, keypoints: NDArray[Any], **params: Any) -> NDArray[Any]:
+        """Remove or flag covered points, then append the donor's."""
+        return mix_keypoints(
+            keypoints, params["plan"].paste, self._keypoint_rule, self.get_processor("keypoints"),
+            params["data"],
+        )  # fmt: skip
+
+    def apply_to_alias(self, key: str, value: Any, **params: Any) -> Any:
+        """Mix an additional target with the donor's data under the same key."""
+        plan: MixPlan = params["plan"]
+        assert plan.paste is not None  # noqa: S101 - for the type checker
+        kind = self.aliases[key]
+        if kind == "bboxes":
+            return alias_rows(value, plan.paste, key, plan.shape, self._object_rule)
+        return (paste_image if kind == "image" else paste_mask)(value, plan.paste, key)
