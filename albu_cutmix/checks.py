@@ -85,11 +85,11 @@ def stack_masks(masks: Any, shape: tuple[int, int], where: str) -> NDArray[Any]:
     if len(masks) == 0:
         return np.zeros((0, *shape), getattr(masks, "dtype", np.uint8))
     if isinstance(masks, np.ndarray):
-        return masks
+        return masks[..., 0] if masks.ndim == 4 and masks.shape[3] == 1 else masks
     kinds = sorted({f"{row.dtype} {row.shape}" for row in masks})
     if len(kinds) > 1:
         raise InvalidSampleError(f"masks must share one dtype and shape, got {kinds} in {where}.")
-    return np.stack(masks)
+    return stack_masks(np.stack(masks), shape, where)
 
 
 def check_fields(

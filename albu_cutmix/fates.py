@@ -191,24 +191,35 @@ def judge_donor(
         visibility = boxes.share(boxes.covered_area(own, source), whole)
         out = boxes.map_bboxes(boxes.clip_bboxes(own, source), source, patch)
     pieces: dict[int, Piece] = {}
-    if index is not None and donor.masks is not None:
-        counts, places = (values[index] for values in donor.mask_places)
-        near = meet_all(places, source)
-        whole = (near == places).all(1)
-        unscaled = (source.width, source.height) == (patch.width, patch.height)
-        visibility[counts > 0] = 0.0
-        shows = (counts > 0) & (near[:, 2] > near[:, 0]) & (near[:, 3] > near[:, 1])
-        for row in np.flatnonzero(shows).tolist():
-            plane, where = donor.masks[index[row]], Rect(*near[row].tolist())
-            seen = counts[row] if whole[row] else masks.count(plane[where.rows_cols])
-            place, pixels = cut_mask(plane, paste, where)
-            extent = place if whole[row] and unscaled else masks.extent_of(pixels)
-            if extent is not None:
-                visibility[row] = seen / counts[row]
-                pieces[row] = place, pixels
-                out[row] = extent if extent is place else extent.moved(place.x_min, place.y_min)
+    if index is not None:
+        counts, shares, pieces = _see_donor_masks(paste, index)
+        visibility = np.where(counts > 0, shares, visibility)
+        for row, (place, pixels) in pieces.items():
+            out[row] = masks.extent_of(pixels).moved(place.x_min, place.y_min)  # type: ignore[union-attr]
     keep, ignored = _settle(visibility, rule, 1)
     return Fates(keep, ignored, keep & (visibility < 1 - EPS), visibility, out, pieces)
+
+
+def _see_donor_masks(
+    paste: Paste, index: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[int, Piece]]:
+    """Return pixels of each mask, how much of it comes into the patch, and what shows there.
+
+    The share is counted in the donor's own pixels; it is 0 where scaling leaves no pixel.
+    """
+    counts, places = (values[list(index)] for values in paste.donor.mask_places)
+    near = meet_all(places, paste.source)
+    whole = (near == places).all(1)
+    shares, pieces = np.zeros(len(counts)), {}
+    shows = (counts > 0) & (near[:, 2] > near[:, 0]) & (near[:, 3] > near[:, 1])
+    for row in np.flatnonzero(shows).tolist():
+        plane, where = paste.donor.masks[index[row]], Rect(*near[row].tolist())  # type: ignore[index]
+        place, pixels = cut_mask(plane, paste, where)
+        if masks.has_pixel(pixels):
+            seen = counts[row] if whole[row] else masks.count(plane[where.rows_cols])
+            shares[row] = seen / counts[row]
+            pieces[row] = place, pixels
+    return counts, shares, pieces
 
 
 def _settle(

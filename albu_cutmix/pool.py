@@ -183,6 +183,8 @@ def digest_of(parts: Iterable[Any]) -> str:
 
 
 def _update(found: Any, part: Any) -> None:
+    if hasattr(part, "__array__") and not isinstance(part, np.generic):
+        part = np.asarray(part)
     if isinstance(part, np.ndarray) and part.dtype != object:
         found.update(f"{part.dtype}{part.shape}".encode())
         found.update(np.ascontiguousarray(part).data)
@@ -196,8 +198,8 @@ def _update(found: Any, part: Any) -> None:
             _update(found, item)
     elif isinstance(part, Donor):
         _update(found, part.content)
-    elif hasattr(part, "__dict__"):  # the flat tables of a file pool
+    elif type(part).__module__.startswith("albu_cutmix."):  # the flat tables of a file pool
         _update(found, vars(part))
     else:
-        part = part.item() if isinstance(part, np.generic) else part
-        found.update(f"{type(part).__name__} {part!r};".encode())
+        plain = part.item() if isinstance(part, np.generic) else part
+        found.update(f"{type(plain).__name__} {plain!r};".encode())

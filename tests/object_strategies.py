@@ -186,8 +186,11 @@ def object_calls(draw: Any, *, boxes: bool = True, layers: bool = False, **fixed
                 st.lists(st.integers(0, 1), min_size=len(made.boxes), max_size=len(made.boxes))
             )
             made = replace(made, fields={**made.fields, asked.ignore_field: marks})
-        if is_donor and asked.visibility_field is not None and draw(st.booleans()):
-            rest = {k: v for k, v in made.fields.items() if k != asked.visibility_field}
+        lacking = {asked.visibility_field}
+        if boxes and len(made.masks) == len(made.boxes):
+            lacking.add(asked.mask_index_field)  # row i is then that of box i
+        if is_donor and draw(st.booleans()):
+            rest = {k: v for k, v in made.fields.items() if k not in lacking}
             made = replace(made, fields=rest)
         return made
 

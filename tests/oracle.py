@@ -11,7 +11,7 @@ Here: draws, pixels, class labels, boxes, records. Instance masks and keypoints 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -427,8 +427,8 @@ class Fate:
         touched: Whether its row may differ from what came in (a donor's: always).
         unsure: Whether the host's float32 may tip the decision.
         ignored: Whether it is in the output only because it is marked.
-        sure: The output pixels that it shows.
-        maybe: The same and those that float32 may add; `sure` may then lose as many.
+        shows: Gives the output pixels that it shows; of a box that is grown by so much, since
+            float32 may move its edges across the centre of a pixel.
     """
 
     kept: bool
@@ -437,8 +437,7 @@ class Fate:
     touched: bool
     unsure: bool
     ignored: bool = False
-    sure: Pixels = frozenset()
-    maybe: Pixels = frozenset()
+    shows: Callable[[Fraction], Pixels] = lambda grown: frozenset()
 
 
 def below(visibility: Fraction, least: Fraction, mode: str) -> bool:
@@ -468,14 +467,6 @@ def centres(box: Box, rect: Sequence[int], slack: Fraction) -> Pixels:
     return frozenset((x, y) for x in columns for y in rows)
 
 
-def shown(box: Box, rect: Sequence[int], hidden: Pixels = frozenset()) -> dict[str, Pixels]:
-    """The pixels of a box, as the two of a `Fate`: float32 moves its edges by less than SNAP."""
-    return {
-        "sure": centres(box, rect, -SNAP) - hidden,
-        "maybe": centres(box, rect, SNAP) - hidden,
-    }
-
-
 def primary_fate(
     box: Sequence[float],
     shape: Shape,
@@ -495,6 +486,11 @@ def primary_fate(
     dropped = below(visibility, least, mode)
     ignored = ignore and dropped and visibility > VISIBILITY_STEP
     shrinks = visibility < 1 and (ignored or not dropped) and mode != "keep"
+
+    def shows(grown: Fraction) -> Pixels:
+        hidden = (0, 0, 0, 0) if patch is None else patch
+        return centres(own, image, grown) - centres(exact(hidden), hidden, Fraction(0))
+
     return Fate(
         ignored or not dropped,
         extent(parts) if shrinks else own,
@@ -502,9 +498,7 @@ def primary_fate(
         shrinks,
         _unsure(visibility, least, jitter),
         ignored,
-        **shown(
-            own, image, frozenset() if patch is None else centres(exact(patch), patch, Fraction(0))
-        ),
+        shows,
     )
 
 
@@ -541,7 +535,7 @@ def donor_fate(
         True,
         _unsure(visibility, least, mapped != raw),
         area(seen) > 0 and ignored,
-        **shown(seen, patch),
+        lambda grown: centres(seen, patch, grown),
     )
 
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import atan2, cos, degrees, pi, radians, sin
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from oracle import (
+    SNAP,
     VISIBILITY_STEP,
     Box,
     Fate,
@@ -97,7 +98,7 @@ def primary_mask_fate(
     ignored = ignore and dropped and visibility > VISIBILITY_STEP
     shrinks = visibility < 1 and (ignored or not dropped) and mode != "keep" and box is not None
     where = None if box is None else mask_extent(seen) if shrinks else exact(box)
-    return Fate(ignored or not dropped, where, visibility, shrinks, False, ignored, seen, seen)
+    return Fate(ignored or not dropped, where, visibility, shrinks, False, ignored, lambda _: seen)
 
 
 def donor_mask_fate(
@@ -115,7 +116,7 @@ def donor_mask_fate(
     dropped = below(visibility, least, mode)
     ignored = ignore and dropped and visibility > VISIBILITY_STEP
     where = mask_extent(seen) if seen else None
-    return Fate(ignored or not dropped, where, visibility, True, False, ignored, seen, seen)
+    return Fate(ignored or not dropped, where, visibility, True, False, ignored, lambda _: seen)
 
 
 # --- objects ------------------------------------------------------------------------------------
@@ -256,14 +257,14 @@ def remnant(rows: tuple[list[Fate], list[Fate]]) -> tuple[int, int]:
     least = most = 0
     for side, bound in zip(rows, (Fraction(1), Fraction(2)), strict=True):
         out = [f for f in side if not f.kept and VISIBILITY_STEP < f.visibility < bound]
-        stay = [fate for fate in side if fate.kept]
-        least += len(_union(f.sure for f in out) - _union(f.maybe for f in stay))
-        most += len(_union(f.maybe for f in out) - _union(f.sure for f in stay))
+        stay = [fate for fate in side if fate.kept] if out else []
+        least += len(_shown(out, -SNAP) - _shown(stay, SNAP))
+        most += len(_shown(out, SNAP) - _shown(stay, -SNAP))
     return least, most
 
 
-def _union(sets: Any) -> Pixels:
-    return frozenset().union(*sets)
+def _shown(some: Sequence[Fate], grown: Fraction) -> Pixels:
+    return frozenset().union(*(fate.shows(grown) for fate in some))
 
 
 # --- keypoints ----------------------------------------------------------------------------------

@@ -165,6 +165,33 @@ def test_donor_masks_count_only_beside_masks_of_the_call(data):
     assert "masks" not in out
 
 
+@settings(max_examples=30)
+@given(st.data())
+def test_donor_boxes_count_only_beside_boxes_of_the_call(data):
+    """Without boxes in the call each row is an object, whatever boxes the donor has."""
+    call = data.draw(object_calls())
+    call = replace(call, primary=replace(call.primary, boxes=None, fields={}))
+    out = run_mix(call)
+    check_call(call, out)
+    assert "bboxes" not in out
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_layers_with_channels(channels, form):
+    """A layer may have channels; it is pasted like any other."""
+    call = fixed_objects(masks_mode="layers")
+
+    def deepened(sample):
+        layers = [np.stack([row * (k + 1) for k in range(channels)], -1) for row in sample.masks]
+        return replace(sample, masks=layers)
+
+    call = replace(call, primary=deepened(call.primary), donors=list(map(deepened, call.donors)))
+    for seed in range(3):
+        once = replace(call, seed=seed)
+        check_call(once, run_mix(once, form=form))
+
+
 # --- containers and dtypes ------------------------------------------------------------------------
 
 

@@ -97,7 +97,7 @@ def test_primary_mask_under_the_patch(row, visibility, box):
     assert fate.kept
     assert (fate.visibility, fate.box) == (visibility, box)
     assert fate.touched == (visibility < 1)
-    assert fate.sure == fate.maybe == pixels - set(cells(*PATCH))
+    assert fate.shows(ZERO) == pixels - set(cells(*PATCH))
 
 
 def cells(x_min, y_min, x_max, y_max):
@@ -303,7 +303,11 @@ def test_pixels_of_a_box_have_their_centre_in_it(box, slack, count):
 def fate(kept, visibility, *pixels, also=()):
     """A fate with the pixels that it shows."""
     sure = frozenset(pixels)
-    return Fate(kept, None, Fraction(visibility), True, False, False, sure, sure | set(also))
+
+    def shows(grown):
+        return sure | set(also) if grown > 0 else sure
+
+    return Fate(kept, None, Fraction(visibility), True, False, shows=shows)
 
 
 A, B, C = (0, 0), (1, 0), (2, 0)

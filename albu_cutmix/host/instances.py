@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from albu_cutmix.fates import Verdict
     from albu_cutmix.plan import MixPlan, Paste
 
-__all__ = ["align_masks", "bind_donor", "bind_masks", "check_alike", "mix_instances"]
+__all__ = ["align_masks", "bind_donor", "bind_masks", "dtype_of", "mix_instances"]
 
 
 def bind_masks(
@@ -97,15 +97,22 @@ def _check_index(values: Any, count: int, where: str) -> list[int]:
     return [int(row) for row in plain]
 
 
-def check_alike(masks: Any, paste: Paste) -> None:
-    """Raise unless the instance masks of both sides have one dtype."""
-    theirs = paste.donor.masks
-    known = isinstance(masks, np.ndarray) and theirs is not None and len(theirs)
-    if known and masks.dtype != theirs.dtype:  # type: ignore[union-attr]
+def dtype_of(masks: Any, paste: Paste) -> np.dtype[Any]:
+    """Return the dtype of the instance masks of a call: of an empty list that of the donor's.
+
+    Raises:
+        InvalidSampleError: If the donor's masks have another.
+    """
+    theirs = np.asarray(paste.donor.masks)
+    if not isinstance(masks, np.ndarray) and not len(masks):
+        return theirs.dtype
+    own: np.dtype[Any] = masks.dtype if isinstance(masks, np.ndarray) else masks[0].dtype
+    if len(theirs) and own != theirs.dtype:
         raise InvalidSampleError(
-            f"masks of primary and donor must have one dtype, got {masks.dtype} and "
-            f"{theirs.dtype} in {paste.where}. Convert one of them; nothing is cast here."  # type: ignore[union-attr]
+            f"masks of primary and donor must have one dtype, got {own} and {theirs.dtype} in "
+            f"{paste.where}. Convert one of them; nothing is cast here."
         )
+    return own
 
 
 def mix_instances(masks: Any, plan: MixPlan, verdict: Verdict) -> Any:
@@ -121,10 +128,9 @@ def mix_instances(masks: Any, plan: MixPlan, verdict: Verdict) -> Any:
     pieces = [donor.pieces.get(row) for row in np.flatnonzero(donor.keep).tolist()]
     if not fates.keep.any() and not pieces:
         return no_masks(masks)
-    dtype = masks.dtype if isinstance(masks, np.ndarray) else paste.donor.masks.dtype  # type: ignore[union-attr]
     out = paste_instances(
         verdict.planes or (), fates.keep, fates.visibility < 1, paste.patch, pieces,
-        (plan.shape, dtype),
+        (plan.shape, dtype_of(masks, paste)),
     )  # fmt: skip
     return out[..., None] if getattr(masks, "ndim", 0) == 4 else out
 

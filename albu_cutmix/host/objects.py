@@ -21,7 +21,7 @@ from albu_cutmix.fates import (
 )
 from albu_cutmix.geometry import Rect
 from albu_cutmix.host.fields import check_declared, field_column
-from albu_cutmix.host.instances import bind_donor, bind_masks, check_alike
+from albu_cutmix.host.instances import bind_donor, bind_masks, dtype_of
 from albu_cutmix.host.rows import (
     donor_rows,
     filters,
@@ -103,7 +103,7 @@ def judge_call(
     if masks is not None:
         planes = bind_masks(masks, rows, names.mask_index_field, processor)
         index = bind_donor(paste, names.mask_index_field, rows is not None)
-        check_alike(masks, paste)
+        dtype_of(masks, paste)
     if rows is not None and paste.donor.bboxes is None:
         raise InvalidSampleError(
             f"the primary has bboxes, {paste.where} has none. Give a donor without objects an "
