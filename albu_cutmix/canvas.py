@@ -20,6 +20,7 @@ COLORS = {
     "kept": (0, 190, 130),
     "clipped": (255, 176, 0),
     "dropped": (240, 70, 40),
+    "ignored": (170, 175, 190),
     "donor": (80, 185, 255),
     "patch": (255, 255, 255),
     "box": (205, 150, 255),
@@ -28,9 +29,10 @@ MEANINGS = {
     "kept": "kept: not changed",
     "clipped": "clipped to what still shows",
     "dropped": "dropped: too little shows",
+    "ignored": "still shows: to be ignored",
     "donor": "from the donor",
     "patch": "patch, and its source",
-    "box": "box of the mix",
+    "box": "of the mix",
 }
 HALO = (15, 18, 28)
 
@@ -76,7 +78,7 @@ def tint(image: NDArray[np.uint8], masks: Any, fate: str) -> None:
     for mask in masks:
         inside = (np.asarray(mask) != 0).reshape(image.shape[:2]).view(np.uint8)
         inner = cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
-        weight = 0.25 * inside + 0.5 * (inside - inner)
+        weight = 0.18 * inside + 0.55 * (inside - inner)
         image[:] = np.rint(image + (color - image) * weight[..., None])
 
 

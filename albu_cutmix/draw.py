@@ -110,6 +110,8 @@ def draw_mix(
     keypoint_format: str = "xy",
     record_key: str = "mix",
     labels: str = "labels",
+    ignore_field: str | None = None,
+    keypoint_visibility_field: str | None = None,
     min_side: int = 480,
     legend: bool = True,
 ) -> NDArray[np.uint8]:
@@ -123,6 +125,8 @@ def draw_mix(
         keypoint_format: Format of the keypoints of both.
         record_key: Name of the record.
         labels: Label field that names the boxes.
+        ignore_field: That of the mix: objects marked in it are drawn as such.
+        keypoint_visibility_field: A label field of the keypoints; those with 0 are left out.
         min_side: Small images are enlarged until their shorter side has so many pixels.
         legend: Whether a legend stands below.
 
@@ -130,10 +134,12 @@ def draw_mix(
         RGB picture, (h, w, 3), uint8.
 
     Raises:
-        InvalidSampleError: If there is no image or no record.
+        InvalidSampleError: If there is no image or no record, or the boxes are inverted in this
+            format.
     """
     record = _record(out, record_key)
-    groups = _group(out, primary, record, (bbox_format, keypoint_format), labels)
+    form = _Form(bbox_format, keypoint_format, labels, ignore_field, keypoint_visibility_field)
+    groups = _group(out, primary, record, form)
     picture = draw_groups(out["image"], groups, record, min_side=min_side)
     if not legend:
         return picture
@@ -144,52 +150,51 @@ def draw_mix(
     return np.vstack([picture, draw_legend(order, picture.shape[1], note)])
 
 
+class _Form(NamedTuple):
+    """Formats and field names of a pipeline; the arguments of `draw_mix`."""
+
+    bbox_format: str
+    keypoint_format: str
+    labels: str
+    ignore_field: str | None
+    keypoint_visibility_field: str | None
+
+
 def _group(
-    out: Mapping[str, Any],
-    primary: Mapping[str, Any] | None,
-    record: MixRecord,
-    formats: tuple[str, str],
-    labels: str,
+    out: Mapping[str, Any], primary: Mapping[str, Any] | None, record: MixRecord, form: _Form
 ) -> list[Group]:
     """Return boxes, masks and keypoints of a mix by what became of them."""
-    shape = np.asarray(out["image"]).shape[:2]
-    boxes, masks, points = _parts(out, formats, shape)
-    names = _names(out, labels, len(boxes))
+    now = _Parts.of(out, form)
     if primary is None:
-        return [Group("box", boxes, names, masks, points)]
-    before, old_masks, old_points = _parts(primary, formats, shape)
-    fates = match_fates(boxes, before, record, old_masks if len(masks) == len(boxes) else None)
-    old = _names(primary, labels, len(before))
-    by_fate = _match_points(points, old_points, record)
-    groups = [
-        Group(
-            "dropped", before[fates.dropped], [old[row] for row in fates.dropped],
-            (), by_fate["dropped"],
-        )
-    ]  # fmt: skip
+        return [Group("box", now.bboxes, now.names, now.masks, now.points[now.shows])]
+    old = _Parts.of(primary, form)
+    bound = len(now.masks) == len(now.bboxes)
+    fates = match_fates(now.bboxes, old.bboxes, record, old.masks if bound else None)
+    points = _match_points(now, old, record)
+    gone = Group("dropped", old.bboxes[fates.dropped], [old.names[row] for row in fates.dropped])
+    groups = [gone._replace(points=points["dropped"])]
     for fate in ("kept", "clipped", "donor"):
         rows = getattr(fates, fate)
-        some = [masks[row] for row in rows if len(masks) == len(boxes)]
-        groups.append(
-            Group(fate, boxes[rows], [names[row] for row in rows], some, by_fate.get(fate, ()))
-        )
+        for name, some in ((fate, rows[~now.ignored[rows]]), ("ignored", rows[now.ignored[rows]])):
+            masks = [now.masks[row] for row in some if bound]
+            groups.append(Group(name, now.bboxes[some], [now.names[row] for row in some], masks))
+        groups[-2] = groups[-2]._replace(points=points.get(fate, ()))
     return groups
 
 
-def _match_points(points: Any, before: Any, record: MixRecord) -> dict[str, Any]:
+def _match_points(now: _Parts, old: _Parts, record: MixRecord) -> dict[str, Any]:
     """Return keypoints by fate, whether covered ones were removed or flagged."""
     if not record.applied:
-        return {"dropped": (), "kept": points}
+        return {"dropped": (), "kept": now.points[now.shows]}
     patch = Rect(*record.patches[0].tolist())
-    hidden = in_rect(before, patch)
-    flagged = len(points) >= len(before) and np.allclose(
-        points[: len(before)], before, 0, TOLERANCE
-    )
-    came = points[len(before) if flagged else np.count_nonzero(~hidden) :]
+    hidden, count = in_rect(old.points, patch), len(old.points)
+    first = now.points[:count]
+    flagged = len(first) == count and np.allclose(first, old.points, 0, TOLERANCE)
+    came = slice(count if flagged else np.count_nonzero(~hidden), None)
     return {
-        "dropped": before[hidden],
-        "kept": before[~hidden],
-        "donor": came[in_rect(came, patch)],
+        "dropped": old.points[hidden & old.shows],
+        "kept": old.points[~hidden & old.shows],
+        "donor": now.points[came][now.shows[came] & in_rect(now.points[came], patch)],
     }
 
 
@@ -249,21 +254,47 @@ def _record(out: Mapping[str, Any], record_key: str) -> MixRecord:
     return record
 
 
-def _parts(
-    data: Mapping[str, Any], formats: tuple[str, str], shape: tuple[int, ...]
-) -> tuple[NDArray[np.float64], Sequence[NDArray[Any]], NDArray[np.float64]]:
-    """Return boxes as xyxy pixels, instance masks, and keypoints as x and y."""
-    bbox_format, keypoint_format = formats
-    rows = np.asarray(data.get("bboxes", []), np.float64)
-    boxes = to_xyxy(rows[:, :4], bbox_format, shape) if rows.size else np.zeros((0, 4))
-    points = np.asarray(data.get("keypoints", []), np.float64)
-    if points.size:
-        columns = points[:, : len(keypoint_format)]
-        points = read_keypoints(columns, keypoint_format, in_degrees=True)[:, :2]
-    masks = data.get("masks")
-    return boxes, () if masks is None else masks, points.reshape(-1, 2)
+class _Parts(NamedTuple):
+    """What is drawn of a sample, boxes as xyxy pixels and keypoints as x and y."""
+
+    bboxes: NDArray[np.float64]
+    names: list[str]
+    ignored: NDArray[np.bool_]
+    masks: Sequence[NDArray[Any]]
+    points: NDArray[np.float64]
+    shows: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], form: _Form) -> _Parts:
+        """Read a sample in the formats of its pipeline."""
+        shape = np.asarray(data["image"]).shape[:2]
+        rows = np.asarray(data.get("bboxes", []), np.float64)
+        boxes = to_xyxy(rows[:, :4], form.bbox_format, shape) if rows.size else np.zeros((0, 4))
+        if (boxes[:, 2:] <= boxes[:, :2]).any():
+            raise InvalidSampleError(
+                f"draw_mix got boxes that are inverted as {form.bbox_format!r}, such as "
+                f"{rows[0, :4].tolist()}. Pass the pipeline's format: bbox_format=..."
+            )
+        points = np.asarray(data.get("keypoints", []), np.float64)
+        if points.size:
+            columns = points[:, : len(form.keypoint_format)]
+            points = read_keypoints(columns, form.keypoint_format, in_degrees=True)[:, :2]
+        points = points.reshape(-1, 2)
+        names = [str(name) for name in data.get(form.labels, [])]
+        masks = data.get("masks")
+        return cls(
+            boxes,
+            names if len(names) == len(boxes) else [""] * len(boxes),
+            _flags(data, form.ignore_field, np.zeros(len(boxes), bool)),
+            () if masks is None else masks,
+            points,
+            _flags(data, form.keypoint_visibility_field, np.ones(len(points), bool)),
+        )
 
 
-def _names(data: Mapping[str, Any], labels: str, count: int) -> list[str]:
-    names = [str(name) for name in data.get(labels, [])]
-    return names if len(names) == count else [""] * count
+def _flags(
+    data: Mapping[str, Any], name: str | None, default: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which values of a field are not 0; the default where there is no such field."""
+    values = np.asarray([] if name is None else data.get(name, []))
+    return values.astype(bool) if len(values) == len(default) else default

@@ -108,6 +108,17 @@ class MixRecord(NamedTuple):
             remnant_px,
         )
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether another record holds the same values in every field."""
+        if not isinstance(other, MixRecord):
+            return NotImplemented
+        pairs: Any = zip(self, other, strict=True)
+        return all(np.array_equal(one, another) for one, another in pairs)
+
+    def __ne__(self, other: object) -> bool:
+        """Return the contrary: a tuple's own comparison fails on arrays."""
+        return not self == other
+
     def to_json(self) -> str:
         """Return one line of JSON with every field."""
         row = {

@@ -1634,6 +1634,22 @@ def test_flags_where_the_host_removes_points(p):
     check_refused(with_points(donors, params, p=p, **FLAG), donors, call, words)
 
 
+@pytest.mark.parametrize("kind", ["bboxes", "keypoints"])
+def test_field_that_is_not_declared(kind):
+    """A field of call and donor that the pipeline does not declare would fall out of step."""
+    if kind == "bboxes":
+        donors = [donor(bboxes=[FULL], fields={"name": ["ox"]})]
+        run, call = pipeline(donors, fields=()), {"bboxes": [FULL]}
+    else:
+        donors = [donor(keypoints=POINTS, keypoint_fields={"name": ["nose", "eye"]})]
+        run, call = with_points(donors, A.KeypointParams("xy")), {"keypoints": POINTS}
+    words = (
+        "the call and donor 'd.png' both hold 'name', which is no label field of the pipeline, so "
+        "that its values would not follow their rows. Declare it: label_fields=['name'], or leave"
+    )
+    check_refused(run, donors, {"image": pixels(), **call, "name": ["cat"]}, words)
+
+
 def test_pipeline_works_after_an_error():
     """A refused donor leaves the pipeline's label encoders as they were."""
     bad = donor(bboxes=[FULL], fields={"kind": ["ox"]})

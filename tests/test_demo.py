@@ -97,10 +97,30 @@ def test_masks_and_points_show():
     mask[10:30, 10:30] = True
     group = Group("donor", np.zeros((0, 4)), [], [mask], np.array([[70.0, 40.0]]))
     picture = draw_groups(image, [group], MixRecord.empty("cutmix", "p", (60, 90)), min_side=1)
-    assert picture[20, 20, 2] > 120 > picture[20, 20, 0]
+    assert picture[20, 20, 2] > 110 > 90 > picture[20, 20, 0]
     assert picture[40, 70].tolist() == [80, 185, 255]
     assert picture[50, 20].tolist() == [90, 90, 90]
     assert (image == 90).all()
+
+
+def test_ignored_objects_have_a_colour_of_their_own():
+    """An object that stays only to be ignored is drawn as such, and the legend says so."""
+    image = np.full((110, 230, 3), 90, np.uint8)
+    out = {"image": image, "mix": MixRecord.empty("cutmix", "p", (110, 230))}
+    out |= {"bboxes": [[40.0, 30.0, 120.0, 90.0]], "crowd": [1]}
+    marked = draw_mix(out, out, ignore_field="crowd", min_side=1)
+    assert marked[60, 40].tolist() == [170, 175, 190]
+    assert draw_mix(out, out, min_side=1)[60, 40].tolist() == [0, 190, 130]
+
+
+def test_points_that_do_not_show_are_left_out():
+    """A keypoint with 0 in its visibility field is no dot."""
+    image = np.full((110, 230, 3), 90, np.uint8)
+    out = {"image": image, "mix": MixRecord.empty("cutmix", "p", (110, 230))}
+    out |= {"keypoints": [[50.0, 60.0], [150.0, 60.0]], "v": [2, 0]}
+    picture = draw_mix(out, keypoint_visibility_field="v", min_side=1)
+    assert picture[60, 50].tolist() != [90, 90, 90]
+    assert picture[60, 150].tolist() == [90, 90, 90]
 
 
 @pytest.mark.parametrize("mode", ["remove", "flag"])
@@ -179,8 +199,12 @@ def test_a_mix_that_did_not_fire_says_why():
     [
         ({"image": np.zeros((5, 7), np.uint8)}, "a MixRecord under 'mix', got ['image']"),
         ({"image": np.zeros((5, 7), np.uint8), "mix": record()}, "Draw before resizing"),
+        (
+            {"image": np.zeros((11, 23), np.uint8), "mix": record(), "bboxes": [[9, 4, 5, 6]]},
+            "inverted as 'pascal_voc', such as [9.0, 4.0, 5.0, 6.0]. Pass the pipeline's format",
+        ),
     ],
-    ids=["no-record", "other-size"],
+    ids=["no-record", "other-size", "other-format"],
 )
 def test_output_that_cannot_be_drawn(out, words):
     """What is missing is said."""

@@ -79,6 +79,17 @@ def test_json_holds_every_field_by_name(record):
     assert row["patches"] == record.patches.tolist()
 
 
+@given(records())
+def test_equality_is_of_every_field(record):
+    """A record equals its copy from JSON, and no record with one other value."""
+    again = MixRecord.from_json(record.to_json())
+    assert record == again
+    assert (record != again) is False
+    assert record != again._replace(owned_px=again.owned_px + 1)
+    assert record != again._replace(remnant_px=again.remnant_px + 1)
+    assert record != "a record"
+
+
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0], ids=["never", "sometimes", "always"])
 def test_records_of_a_pipeline_round_trip(p):
     """Records that a mix wrote come back from JSON, fired or not."""

@@ -259,12 +259,11 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
 
     def _check_call(self, data: dict[str, Any]) -> None:
         """Raise InvalidSampleError for what cannot be mixed truthfully, fired or not."""
-        processors = self.row_processors
-        check_call(data, type(self).__name__, self.aliases, processors)
-        self.check_fields(data, processors)
+        check_call(data, type(self).__name__, self.aliases, self.get_processor)
+        self.check_fields(data)
         self._check_twice(data)
 
-    def check_fields(self, data: Mapping[str, Any], processors: Mapping[str, Any]) -> None:
+    def check_fields(self, data: Mapping[str, Any]) -> None:
         """Raise InvalidSampleError where the pipeline lacks what a setting asks for."""
 
     def _check_twice(self, data: dict[str, Any]) -> None:

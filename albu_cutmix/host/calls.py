@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from albu_cutmix.checks import check_image, check_mask, check_masks
@@ -37,7 +37,10 @@ def check_keys(named: dict[str, Any]) -> None:
 
 
 def check_call(
-    data: Mapping[str, Any], name: str, aliases: Mapping[str, str], processors: Mapping[str, Any]
+    data: Mapping[str, Any],
+    name: str,
+    aliases: Mapping[str, str],
+    get_processor: Callable[[str], Any],
 ) -> None:
     """Raise InvalidSampleError for what cannot be mixed truthfully, fired or not.
 
@@ -45,7 +48,7 @@ def check_call(
         data: The call.
         name: Name of the transform, for messages.
         aliases: Kind of each additional target of the pipeline.
-        processors: The pipeline's processors by kind of rows.
+        get_processor: Gives the pipeline's processor of a kind of rows.
     """
     check_image(data.get("image"), "the primary")
     shape = data["image"].shape
@@ -58,9 +61,9 @@ def check_call(
     if aliases:
         _check_aliases(data, name, aliases)
     for kind, argument, params in ROWS:
-        names = [kind, *(key for key in aliases if aliases[key] == kind)]
-        given = [key for key in names if data.get(key) is not None]
-        if given and processors[kind] is None:
+        given = [kind] if data.get(kind) is not None else []
+        given += [key for key in aliases if aliases[key] == kind and data.get(key) is not None]
+        if given and get_processor(kind) is None:
             raise InvalidSampleError(
                 f"{name} got {given[0]} without their format. Put it into a pipeline with "
                 f"{argument}: A.Compose([...], {argument}=A.{params}(...))."

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_declared",
     "check_numbers",
+    "check_undeclared",
     "encode_fields",
     "field_column",
     "label_fields",
@@ -39,6 +40,22 @@ def check_declared(processor: Any, name: str, argument: str) -> None:
     if name not in declared:
         raise InvalidSampleError(
             f"{argument}={name!r} must be one of the pipeline's label_fields {declared!r}."
+        )
+
+
+def check_undeclared(
+    fields: Mapping[str, Any], declared: list[str], data: Mapping[str, Any], where: str
+) -> None:
+    """Raise where the call and a donor both hold a field that the pipeline does not declare.
+
+    It would come back as it went in, of another length than the rows.
+    """
+    odd = [name for name in fields if name not in declared and data.get(name) is not None]
+    if odd:
+        raise InvalidSampleError(
+            f"the call and {where} both hold {odd[0]!r}, which is no label field of the pipeline, "
+            f"so that its values would not follow their rows. Declare it: label_fields="
+            f"{[*declared, odd[0]]!r}, or leave it out of the call."
         )
 
 

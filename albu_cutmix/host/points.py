@@ -11,6 +11,7 @@ import numpy as np
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.host.fields import (
     check_declared,
+    check_undeclared,
     encode_fields,
     field_column,
     label_fields,
@@ -85,6 +86,7 @@ def mix_keypoints(
             "empty array (0, 2), or leave keypoints out of the call."
         )
     declared = label_fields(processor)
+    check_undeclared(donor.keypoint_fields, declared, data, paste.where)
     width = COLUMNS + len(declared)
     if rows.size and rows.shape[1] != width:
         raise InvalidSampleError(

@@ -15,7 +15,13 @@ from albu_cutmix.boxes import area, snap
 from albu_cutmix.checks import bbox_rows, check_bboxes, column_field
 from albu_cutmix.errors import InvalidSampleError
 from albu_cutmix.fates import judge_donor, judge_primary
-from albu_cutmix.host.fields import check_numbers, encode_fields, label_fields, pick_values
+from albu_cutmix.host.fields import (
+    check_numbers,
+    check_undeclared,
+    encode_fields,
+    label_fields,
+    pick_values,
+)
 from albu_cutmix.host.versions import SampledParams
 
 if TYPE_CHECKING:
@@ -114,6 +120,7 @@ def donor_rows(
     """
     fields = {**defaults, **paste.donor.fields}
     declared = label_fields(processor)
+    check_undeclared(paste.donor.fields, declared, data, paste.where)
     extra = [name for name in fields if name.startswith("bboxes[")]
     width = rows.shape[1] - len(declared) if rows.size else 4 + len(extra)
     kept = np.flatnonzero(fates.keep)

@@ -197,12 +197,12 @@ class CutMix(MixTransform):
         """Return donor *index*, checked; a mapping is read like a call of the pipeline."""
         return read_donor(donors, index, self.row_processors, self.label_key, self.aliases)
 
-    def check_fields(self, data: Mapping[str, Any], processors: Mapping[str, Any]) -> None:
+    def check_fields(self, data: Mapping[str, Any]) -> None:
         """Raise where a field that an argument names is no label field of the pipeline."""
         if data.get("bboxes") is not None:
-            self._names.check_pipeline(data["bboxes"], processors["bboxes"])
+            self._names.check_pipeline(data["bboxes"], self.get_processor("bboxes"))
         if data.get("keypoints") is not None:
-            self._keypoint_rule.check(processors["keypoints"])
+            self._keypoint_rule.check(self.get_processor("keypoints"))
 
     def judge(self, plan: MixPlan, data: Mapping[str, Any]) -> Verdict | None:
         """Say what becomes of every object of a call; None where it has none."""
