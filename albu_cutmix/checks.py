@@ -28,6 +28,9 @@ __all__ = [
 IMAGE_DTYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "float32"))
 
 
+LARGEST = 1e30  # of a coordinate: it must fit in float32, scaled too
+
+
 def column_field(column: int) -> str:
     """Return the field name of a box column after the fourth, such as `"bboxes[4]"`."""
     return f"bboxes[{column}]"
@@ -77,6 +80,12 @@ def check_masks(masks: Any, shape: tuple[int, ...], where: str) -> None:
         )
     for row in masks[:1] if isinstance(masks, np.ndarray) else masks:
         check_mask(row, shape, where, "each of masks")
+    if not isinstance(masks, np.ndarray):
+        kinds = sorted({f"{row.dtype} {row.shape}" for row in masks})
+        if len(kinds) > 1:
+            raise InvalidSampleError(
+                f"masks must share one dtype and shape, got {kinds} in {where}."
+            )
 
 
 def stack_masks(masks: Any, shape: tuple[int, int], where: str) -> NDArray[Any]:
@@ -86,9 +95,6 @@ def stack_masks(masks: Any, shape: tuple[int, int], where: str) -> NDArray[Any]:
         return np.zeros((0, *shape), getattr(masks, "dtype", np.uint8))
     if isinstance(masks, np.ndarray):
         return masks[..., 0] if masks.ndim == 4 and masks.shape[3] == 1 else masks
-    kinds = sorted({f"{row.dtype} {row.shape}" for row in masks})
-    if len(kinds) > 1:
-        raise InvalidSampleError(f"masks must share one dtype and shape, got {kinds} in {where}.")
     return stack_masks(np.stack(masks), shape, where)
 
 
@@ -165,9 +171,11 @@ def check_keypoints(keypoints: Any, where: str) -> NDArray[np.float64]:
             f"keypoints must have shape (K, 2), x and y in pixels, or (K, 5), x, y, z, angle in "
             f"radians and scale, got {points.shape} in {where}."
         )
-    if not np.isfinite(points).all():
-        row = int(np.argmin(np.isfinite(points).all(1)))
+    good = np.abs(points) < LARGEST  # neither NaN nor infinite
+    if not good.all():
+        row = int(np.argmin(good.all(1)))
         raise InvalidSampleError(
-            f"keypoint {row} of {where} must be finite, got {points[row].tolist()}."
+            f"keypoint {row} of {where} must be finite, and below {LARGEST:g}, got "
+            f"{points[row].tolist()}."
         )
     return points

@@ -286,7 +286,7 @@ class _Parts(NamedTuple):
             boxes,
             names if len(names) == len(boxes) else [""] * len(boxes),
             _flags(data, form.ignore_field, np.zeros(len(boxes), bool)),
-            () if masks is None else masks,
+            () if masks is None or any(np.size(m) != np.prod(shape) for m in masks) else masks,
             points,
             _flags(data, form.keypoint_visibility_field, np.ones(len(points), bool)),
         )

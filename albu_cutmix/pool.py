@@ -187,12 +187,14 @@ def _update(found: Any, part: Any) -> None:
         part = np.asarray(part)
     if isinstance(part, np.ndarray) and part.dtype != object:
         found.update(f"{part.dtype}{part.shape}".encode())
-        found.update(np.ascontiguousarray(part).data)
+        found.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
     elif isinstance(part, Mapping):
+        found.update(f"{len(part)}{{".encode())
         for key in sorted(part, key=str):
             _update(found, str(key))
             _update(found, part[key])
     elif isinstance(part, (list, tuple, np.ndarray)):
+        part = part.reshape(-1).tolist() if isinstance(part, np.ndarray) else part
         found.update(f"{len(part)}[".encode())
         for item in part:
             _update(found, item)

@@ -136,8 +136,10 @@ class MixRecord(NamedTuple):
         """
         try:
             row: Any = json.loads(line)
-        except ValueError as error:
-            raise InvalidSampleError(f"a record must be one line of JSON, got {line!r}.") from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidSampleError(
+                f"a record must be one line of JSON, got {str(line)[:200]!r}."
+            ) from error
         if not isinstance(row, dict) or row.get("version") != VERSION:
             version = row.get("version") if isinstance(row, dict) else None
             raise InvalidSampleError(
@@ -148,12 +150,31 @@ class MixRecord(NamedTuple):
             odd = sorted(set(row) ^ set(cls._fields))
             raise InvalidSampleError(f"a record must hold every field once; missing or odd: {odd}.")
         try:
-            arrays = {name: np.array(row[name], dtype) for name, dtype in _DTYPES.items()}
-            slots = len(arrays["donors"])
-            arrays |= {key: arrays[key].reshape(slots, 4) for key in ("patches", "sources")}
-            arrays["donor_shapes"] = arrays["donor_shapes"].reshape(slots, 2)
-            return cls(**{**row, **arrays, "lam": np.float32(row["lam"])})
+            return cls(**{**row, **_read_arrays(row), "lam": np.float32(_read_scalars(row))})
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidSampleError(
                 f"a record must hold whole numbers in arrays of one length, got {line!r}: {error}."
             ) from error
+
+
+def _read_arrays(row: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a record; raise ValueError or OverflowError for other values."""
+    plain = {name: np.array(row[name]) for name in _DTYPES}
+    odd = [name for name, values in plain.items() if values.size and values.dtype.kind not in "iu"]
+    if odd:
+        raise ValueError(f"{odd[0]} is {row[odd[0]]!r}")
+    arrays = {name: np.array(row[name], dtype) for name, dtype in _DTYPES.items()}
+    slots = len(arrays["donors"])
+    arrays |= {key: arrays[key].reshape(slots, 4) for key in ("patches", "sources")}
+    shapes = {"donor_shapes": (slots, 2), "shape": (2,), "seeds": (slots,), "owned_px": (slots,)}
+    return arrays | {key: arrays[key].reshape(shape) for key, shape in shapes.items()}
+
+
+def _read_scalars(row: dict[str, Any]) -> float:
+    """Return `lam` of a record; raise ValueError where a scalar is of another kind."""
+    kinds = {"kind": str, "applied": bool, "reason": str, "remnant_px": int}
+    odd = [name for name, kind in kinds.items() if type(row[name]) is not kind]
+    odd += [name for name in ("lam", "blend") if type(row[name]) not in (int, float)]
+    if odd:
+        raise ValueError(f"{odd[0]} is {row[odd[0]]!r}")
+    return float(row["lam"])

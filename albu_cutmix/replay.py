@@ -60,10 +60,16 @@ def replay(
     True
     """
     mix = _find_mix(record, transform, record_key)
-    if record.applied and (pool is None or primary.get(mix.metadata_key) is not pool):
-        _check_pool(mix, pool)
+    if not isinstance(primary, Mapping):
+        raise InvalidSampleError(
+            f"replay needs the primary as a mapping of the call's keys, got "
+            f"{type(primary).__name__}."
+        )
+    if record.applied:
+        in_call = primary.get(getattr(mix, "metadata_key", ""))
+        _check_pool(mix.pool if in_call is None else in_call, pool)
     shape = getattr(primary.get("image"), "shape", ())[:2]
-    if shape != tuple(np.asarray(record.shape).tolist()):
+    if list(shape) != record.shape.tolist():
         raise InvalidSampleError(
             f"the record speaks of a primary of {record.shape.tolist()} (height, width), got an "
             f"image of {list(shape)}. Give the sample as it entered the mix."
@@ -135,19 +141,19 @@ def _find_mix(record: Any, transform: Any, record_key: str | None) -> MixTransfo
     return mixes[0]
 
 
-def _check_pool(mix: MixTransform, pool: Any) -> None:
-    """Raise for no pool, and where the mix holds another one than that given."""
+def _check_pool(held: Any, pool: Any) -> None:
+    """Raise for no pool, and where mix or call hold another one than that given."""
     if pool is None:
         raise InvalidSampleError(
             "a record of a pasted patch needs the donors, got None as the pool. Give the pool that "
             "the mix drew from."
         )
     check_pool(pool, "pool", InvalidArgumentError)
-    if mix.pool is None or mix.pool is pool:
+    if held is None or held is pool:
         return
-    held, given = describe_pool(mix.pool), describe_pool(pool)
-    if held != given:
+    known, given = describe_pool(held), describe_pool(pool)
+    if known != given:
         raise InvalidSampleError(
-            f"the transform holds another pool, {held}, than the one given, {given}. Give the pool "
-            "that the mix drew from; donors that came in the call must stay in the primary."
+            f"transform or call hold another pool, {known}, than the one given, {given}. Give the "
+            "pool that the mix drew from; donors that came in the call must stay in the primary."
         )

@@ -34,7 +34,7 @@ FORMS = ["donors", "mappings", "in call"]
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("bbox_mode", BBOX_MODES)
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(st.data())
 def test_images_masks_and_boxes_of_other_names(bbox_mode, form, data):
     """Every alias is the oracle's mix of primary and donor under its own name."""
@@ -82,7 +82,7 @@ def test_unfired_calls_have_the_same_form():
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(st.data())
 def test_inputs_are_never_written_to(form, data):
     """Aliases of primary and donors are read-only, and byte for byte the same after the call."""

@@ -487,12 +487,12 @@ POINTS = [(1.0, 2.0), (8.0, 5.0)]
         ),
         pytest.param(
             {"keypoints": [(1, 2), (3, NAN)]},
-            "keypoint 1 of donor 'd.png' must be finite, got [3.0, nan].",
+            "keypoint 1 of donor 'd.png' must be finite, and below 1e+30, got [3.0, nan].",
             id="point-nan",
         ),
         pytest.param(
             {"keypoints": [(1, INF)]},
-            "keypoint 0 of donor 'd.png' must be finite, got [1.0, inf].",
+            "keypoint 0 of donor 'd.png' must be finite, and below 1e+30, got [1.0, inf].",
             id="point-infinite",
         ),
         pytest.param(
@@ -1590,7 +1590,11 @@ def test_further_columns_of_keypoints():
             "labels in label fields.",
             id="text",
         ),
-        pytest.param([(1.0, NAN)], "keypoint 0 of donor 'm.png' must be finite, got", id="nan"),
+        pytest.param(
+            [(1.0, NAN)],
+            "keypoint 0 of donor 'm.png' must be finite, and below 1e+30, got",
+            id="nan",
+        ),
     ],
 )
 def test_keypoints_of_a_mapping(points, words):
@@ -1648,6 +1652,37 @@ def test_field_that_is_not_declared(kind):
         "that its values would not follow their rows. Declare it: label_fields=['name'], or leave"
     )
     check_refused(run, donors, {"image": pixels(), **call, "name": ["cat"]}, words)
+
+
+def test_masks_of_two_dtypes_in_a_direct_call():
+    """Where the host does not stack them, masks of two dtypes are refused, fired or not."""
+    masks = [pixels(1, "uint8", SHAPE), pixels(1, "int32", SHAPE)]
+    for p in (0.0, 1.0):
+        mix = CutMix([donor(masks=masks[:1])], p=p)
+        words = "masks must share one dtype and shape, got ['int32 (11, 17)', 'uint8 (11, 17)'] in"
+        check_refused(mix, None, {"image": pixels(), "masks": masks}, words)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_alias_boxes_beside_label_fields(p):
+    """Boxes of another name have no labels of their own, which the pipeline would need."""
+    donors = [donor(bboxes=[FULL], fields={"kind": [1]}, aliases={"extra": [FULL]})]
+    params = A.BboxParams("pascal_voc", label_fields=["kind"])
+    run = A.Compose(
+        [CutMix(donors, p=p)], bbox_params=params, additional_targets={"extra": "bboxes"}
+    )
+    words = "boxes of the additional target 'extra' have no label fields of their own"
+    call = {"image": pixels(), "bboxes": [], "kind": [], "extra": []}
+    check_refused(run, donors, call, words)
+
+
+def test_plan_of_an_image_of_another_size():
+    """The host's replay on another size is refused: its rectangle was drawn for the first."""
+    run = A.ReplayCompose([CutMix([donor()], p=1.0)])
+    saved = run(image=pixels())["replay"]
+    words = "CutMix was planned for an image of (11, 17) (height, width), got (22, 34)."
+    with pytest.raises(InvalidSampleError, match=re.escape(words)):
+        A.ReplayCompose.replay(saved, image=pixels(shape=(22, 34, 3)))
 
 
 def test_pipeline_works_after_an_error():

@@ -319,3 +319,22 @@ def test_oriented_boxes_are_refused_by_name(donors):
         pytest.skip("Albumentations 2.0.8 has no oriented boxes")
     with pytest.raises(ValueError, match=r"not support OBB bounding boxes: \['CutMix'\]"):
         A.Compose([CutMix(donors)], bbox_params=A.BboxParams("pascal_voc", bbox_type="obb"))
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_a_list_of_masks_is_brought_into_the_order_of_its_boxes(p):
+    """Rows named by a field come out beside their boxes, as a list, fired or not."""
+    masks = [np.zeros(SHAPE, np.uint8) for _ in range(3)]
+    masks[2][1:3, 1:3] = masks[0][5:9, 5:9] = 1
+    away = [Donor(np.full((*SHAPE, 3), 9, np.uint8), masks=[], bboxes=np.zeros((0, 4)))]
+    mix = CutMix(away, area_range=(0.02, 0.02), min_visibility=0.0, mask_index_field="row", p=p)
+    params = A.BboxParams("pascal_voc", label_fields=["row"])
+    out = A.Compose([mix], bbox_params=params, seed=3)(
+        image=np.zeros((*SHAPE, 3), np.uint8),
+        masks=masks,
+        bboxes=[[1, 1, 3, 3], [5, 5, 9, 9]],
+        row=[2, 0],
+    )
+    assert isinstance(out["masks"], list)
+    assert [int(row) for row in out["row"]] == [0, 1]
+    assert [int(mask.sum()) for mask in out["masks"]] == [4, 16]

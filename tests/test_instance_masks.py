@@ -50,7 +50,7 @@ OPTIONAL = st.sampled_from([None, "seen"])
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("bbox_mode", BBOX_MODES)
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(st.data())
 def test_masks_and_boxes(bbox_mode, fit, data):
     """Rows of masks, boxes and label fields of every fit in every mode are the oracle's."""
@@ -62,7 +62,7 @@ def test_masks_and_boxes(bbox_mode, fit, data):
 
 
 @pytest.mark.parametrize("bbox_mode", BBOX_MODES)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_masks_without_boxes(bbox_mode, data):
     """Without boxes each row is an object: rows that show too little go, the donor's come."""
@@ -73,7 +73,7 @@ def test_masks_without_boxes(bbox_mode, data):
 
 
 @pytest.mark.parametrize("bbox_mode", BBOX_MODES)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_masks_by_an_index_field(bbox_mode, data):
     """Rows in any order, and more of them than boxes: row i belongs to box i after the mix."""
@@ -84,7 +84,7 @@ def test_masks_by_an_index_field(bbox_mode, data):
     assert list(out["at"]) == list(range(len(out["bboxes"])))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(object_calls(mask_index_field="at"))
 def test_an_index_field_is_renumbered_unfired_too(call):
     """A call that does not fire brings the masks into the order of their boxes all the same."""
@@ -94,7 +94,7 @@ def test_an_index_field_is_renumbered_unfired_too(call):
 
 @pytest.mark.parametrize("bbox_mode", BBOX_MODES)
 @pytest.mark.parametrize("masks", [True, False], ids=["masks", "boxes-alone"])
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_objects_that_still_show_are_marked(masks, bbox_mode, data):
     """With an ignore field what would be dropped stays, in its place, with 1 in that field."""
@@ -107,7 +107,7 @@ def test_objects_that_still_show_are_marked(masks, bbox_mode, data):
     check_call(call, out)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_layers(data):
     """Row k of the donor goes into row k; boxes beside layers are judged as boxes."""
@@ -121,7 +121,7 @@ def test_layers(data):
 
 @pytest.mark.parametrize("bbox_format", FORMATS)
 @pytest.mark.parametrize("masks", [True, False], ids=["masks", "boxes-alone"])
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(st.data())
 def test_thresholds_of_the_pipeline(masks, bbox_format, data):
     """Rows that the pipeline's own thresholds drop leave masks, boxes and fields together."""
@@ -142,7 +142,7 @@ def test_thresholds_of_the_pipeline(masks, bbox_format, data):
     check_call(call, out)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_thresholds_of_the_pipeline_unfired(data):
     """Where nothing is pasted too, the mask of a box that a threshold drops goes with it."""
@@ -153,7 +153,7 @@ def test_thresholds_of_the_pipeline_unfired(data):
     check_call(call, out, p=0.0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_donor_masks_count_only_beside_masks_of_the_call(data):
     """Without masks in the call boxes are judged as boxes, whatever masks the donor has."""
@@ -165,7 +165,7 @@ def test_donor_masks_count_only_beside_masks_of_the_call(data):
     assert "masks" not in out
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(st.data())
 def test_donor_boxes_count_only_beside_boxes_of_the_call(data):
     """Without boxes in the call each row is an object, whatever boxes the donor has."""
@@ -290,7 +290,7 @@ def test_nothing_left(container, boxes):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(st.data())
 def test_inputs_are_never_written_to(form, data):
     """Masks of primary and donors are read-only, byte for byte the same after, and not shared."""
@@ -310,7 +310,7 @@ def test_inputs_are_never_written_to(form, data):
 
 
 @pytest.mark.parametrize("boxes", [True, False], ids=["boxes", "no-boxes"])
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(st.data())
 def test_a_donor_equal_to_the_primary_loses_no_pixel(boxes, data):
     """The same sample as donor, cut at the same place: what leaves as primary comes as donor."""
@@ -323,7 +323,7 @@ def test_a_donor_equal_to_the_primary_loses_no_pixel(boxes, data):
     assert out["mix"].remnant_px == 0
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(st.data())
 def test_marked_objects_leave_no_remnant(data):
     """With an ignore field no object that shows is lost, so that the record counts no pixel."""

@@ -46,7 +46,7 @@ FORMS = ["donors", "mappings", "in call"]
 
 @pytest.mark.parametrize("keypoint_mode", KEYPOINT_MODES)
 @pytest.mark.parametrize("keypoint_format", KEYPOINT_FORMATS)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_points_and_fields(keypoint_format, keypoint_mode, data):
     """In every format and mode points, their order and their label fields are the oracle's."""
@@ -56,7 +56,7 @@ def test_points_and_fields(keypoint_format, keypoint_mode, data):
 
 
 @pytest.mark.parametrize("fit", FITS)
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(st.data())
 def test_points_in_every_fit(fit, data):
     """Each way to fit a donor maps points as the oracle does, z, angle and scale too."""
@@ -66,7 +66,7 @@ def test_points_in_every_fit(fit, data):
     check_call(call, out)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(point_calls(objects=True))
 def test_points_beside_boxes_and_masks(call):
     """Points follow their own rule, whatever becomes of boxes and masks beside them."""
@@ -221,7 +221,7 @@ def test_unfired_calls_have_the_same_form(keypoint_mode, arrays):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(st.data())
 def test_inputs_are_never_written_to(form, data):
     """Points of primary and donors are read-only, and byte for byte the same after the call."""

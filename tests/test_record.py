@@ -155,3 +155,31 @@ def test_odd_fields_are_refused():
     row = json.loads(MixRecord.empty("cutmix", "p", SHAPE).to_json())
     with pytest.raises(InvalidSampleError, match="weather"):
         MixRecord.from_json(json.dumps({**row, "weather": "fine"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("patches", [[1.5, 2.0, 9.0, 10.0]], id="fraction"),
+        pytest.param("shape", 20, id="shape-of-one-number"),
+        pytest.param("shape", [20], id="shape-of-one-side"),
+        pytest.param("seeds", [1, 2], id="too-many-seeds"),
+        pytest.param("lam", None, id="no-lam"),
+        pytest.param("applied", "no", id="text-for-a-truth"),
+        pytest.param("remnant_px", "a", id="text-for-a-count"),
+        pytest.param("kind", 3, id="number-for-a-kind"),
+    ],
+)
+def test_values_of_another_kind_are_refused(name, value):
+    """Nothing in a line is cast: a value of another kind is an error that shows it."""
+    row = json.loads(MixRecord.empty("cutmix", "p", SHAPE).to_json())
+    with pytest.raises(InvalidSampleError, match="must hold whole numbers in arrays of one length"):
+        MixRecord.from_json(json.dumps({**row, name: value}))
+
+
+@pytest.mark.parametrize("line", [None, "[" * 100_000], ids=["none", "nested"])
+def test_what_is_no_line_is_refused(line):
+    """No value and a nest of brackets are refused, and the message stays short."""
+    with pytest.raises(InvalidSampleError, match="must be one line of JSON") as caught:
+        MixRecord.from_json(line)
+    assert len(str(caught.value)) < 300

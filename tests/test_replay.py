@@ -496,7 +496,7 @@ def test_primary_that_does_not_fit(call, words):
 
 def test_pool_of_other_content():
     """Where the transform holds a pool, a pool of other pixels is refused by length and digest."""
-    words = "the transform holds another pool, {'length': 1, 'digest': '"
+    words = "transform or call hold another pool, {'length': 1, 'digest': '"
     with pytest.raises(InvalidSampleError, match=re.escape(words)) as caught:
         replay(RECORD, IMAGE, [plain(254)], CutMix(POOL))
     assert "than the one given, {'length': 1, 'digest': '" in str(caught.value)
@@ -521,6 +521,14 @@ def test_donors_of_the_call_beside_a_pool():
     out = mix(**call)
     again = replay(out["mix"], call, other, mix)
     assert again["image"].tobytes() == out["image"].tobytes()
+
+
+def test_other_donors_than_those_of_the_call():
+    """The list in the call is compared with the pool that is given."""
+    mix, donors = CutMix(p=1.0), [plain(254), plain(7)]
+    call = {**IMAGE, "mix_metadata": donors}
+    with pytest.raises(InvalidSampleError, match="transform or call hold another pool"):
+        replay(mix(**call)["mix"], call, donors[::-1], mix)
 
 
 class Narrow(CutMix):

@@ -588,3 +588,36 @@ def test_copies_keep_settings_and_pool(how):
 def test_pickled_mix_of_a_file_pool_is_small():
     """What travels to a worker is the pool itself, no donor of it."""
     assert len(pickle.dumps(CutMix(Digested("abc")))) < 8000
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [({"alpha": 1}, {"alpha": 1.0}), ({"ratio_range": (1, 1)}, {"ratio_range": [1.0, 1.0]})],
+    ids=["number", "pair"],
+)
+def test_whole_numbers_and_floats_are_one_setting(one, other):
+    """1 and 1.0 ask for the same mix, and have one fingerprint."""
+    assert CutMix(**one).fingerprint == CutMix(**other).fingerprint
+
+
+def test_digest_keeps_nested_mappings_apart():
+    """The same keys and values in another nest are another content."""
+    image = np.zeros((3, 4), np.uint8)
+    pools = [[{"image": image, "a": {"b": 1}, "c": 2}], [{"image": image, "a": {"b": 1, "c": 2}}]]
+    assert CutMix(pools[0]).fingerprint != CutMix(pools[1]).fingerprint
+
+
+def test_digest_of_arrays_of_any_kind():
+    """Dates and objects in a donor are hashed too."""
+    odd = {"when": np.array(["2020-01-01"], "datetime64[D]"), "what": np.array(None, object)}
+    pool = [{"image": np.zeros((3, 4), np.uint8), **odd}]
+    other = [{**pool[0], "when": np.array(["2021-01-01"], "datetime64[D]")}]
+    assert CutMix(pool).fingerprint != CutMix(other).fingerprint
+
+
+def test_pool_attached_later_brings_its_classes():
+    """Another pool brings its own classes; those that were given stay."""
+    ants, bees = (MemoryPool([donor()], classes=[name]) for name in ("ant", "bee"))
+    mix = attach_pool(CutMix(ants), bees)
+    assert list(mix.classes) == ["bee"]
+    assert attach_pool(CutMix(ants, classes=["cow"]), bees).classes == ["cow"]

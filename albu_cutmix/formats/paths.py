@@ -107,9 +107,11 @@ def read_bytes(path: Path, limit: int) -> bytes:
     data: bytes | None = None
     try:
         # Before opening: to open a named pipe waits for ever.
-        if stat.S_ISREG(path.stat().st_mode):
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode):
             with path.open("rb") as file:
-                data = file.read(limit + 1)
+                # read() takes memory for all that it is asked for, which may be far from there.
+                data = file.read(min(limit, found.st_size) + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DonorReadError(f"{path}: cannot be read: {reason}.") from error

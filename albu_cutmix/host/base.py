@@ -18,7 +18,7 @@ from albumentations.core.type_definitions import Targets
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.fates import Verdict
-from albu_cutmix.host.calls import check_call, check_keys
+from albu_cutmix.host.calls import check_aliases, check_call, check_keys
 from albu_cutmix.host.fields import label_fields
 from albu_cutmix.host.settings import SavedSettings
 from albu_cutmix.host.versions import SampledParams
@@ -166,11 +166,7 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
 
     def add_targets(self, additional_targets: dict[str, str]) -> None:
         """Take additional targets; each is mixed with the donor's data under the same key."""
-        for key in self._own_keys & additional_targets.keys():
-            raise InvalidArgumentError(
-                f"additional target {key!r} is a key of {type(self).__name__} itself. Choose "
-                "another name, label_key, record_key or metadata_key."
-            )
+        check_aliases(additional_targets, self._own_keys, type(self).__name__)
         super().add_targets(additional_targets)
         self.aliases |= additional_targets
         for key in additional_targets.keys() & self._key2func.keys():
@@ -188,6 +184,12 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
     def apply_with_params(self, params: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Apply a plan to every target of the call, then add label and record."""
         plan: MixPlan = getattr(params, "params", params)["plan"]
+        shape = kwargs["image"].shape[:2]
+        if plan.shape != shape:  # only a replay of the host can bring the plan of another call
+            raise InvalidSampleError(
+                f"{type(self).__name__} was planned for an image of {plan.shape} (height, width), "
+                f"got {shape}. Replay it on an image of that size."
+            )
         if plan.paste is None:
             return self.unmixed({key: _contiguous(kwargs[key]) for key in kwargs}, plan.reason)
         verdict = self.judge(plan, kwargs)

@@ -7,8 +7,9 @@ from typing import Any
 
 from albu_cutmix.checks import check_image, check_mask, check_masks
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.host.fields import label_fields
 
-__all__ = ["check_call", "check_keys"]
+__all__ = ["check_aliases", "check_call", "check_keys"]
 
 REFUSED = frozenset({"images", "volume", "volumes", "mask3d", "masks3d"})
 TARGETS = REFUSED | {"image", "mask", "masks", "bboxes", "keypoints"}
@@ -33,6 +34,15 @@ def check_keys(named: dict[str, Any]) -> None:
         raise InvalidArgumentError(
             f"{', '.join(named)}, <label_key>_donor and pool_index must be different names, got "
             f"{names!r}."
+        )
+
+
+def check_aliases(aliases: Mapping[str, str], own_keys: set[str], name: str) -> None:
+    """Raise InvalidArgumentError where an additional target has the name of a mix's own key."""
+    for key in sorted(own_keys & aliases.keys()):
+        raise InvalidArgumentError(
+            f"additional target {key!r} is a key of {name} itself. Choose another name, "
+            "label_key, record_key or metadata_key."
         )
 
 
@@ -63,7 +73,16 @@ def check_call(
     for kind, argument, params in ROWS:
         given = [kind] if data.get(kind) is not None else []
         given += [key for key in aliases if aliases[key] == kind and data.get(key) is not None]
-        if given and get_processor(kind) is None:
+        if not given:
+            continue
+        processor = get_processor(kind)
+        if given != [kind] and label_fields(processor):
+            raise InvalidSampleError(
+                f"boxes of the additional target {given[-1]!r} have no label fields of their own, "
+                f"and the pipeline declares {label_fields(processor)!r}. Leave {given[-1]!r} out "
+                "of the call, or pass its boxes among bboxes with a field that tells them apart."
+            )
+        if processor is None:
             raise InvalidSampleError(
                 f"{name} got {given[0]} without their format. Put it into a pipeline with "
                 f"{argument}: A.Compose([...], {argument}=A.{params}(...))."

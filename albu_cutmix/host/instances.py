@@ -132,7 +132,7 @@ def mix_instances(masks: Any, plan: MixPlan, verdict: Verdict) -> Any:
         verdict.planes or (), fates.keep, fates.visibility < 1, paste.patch, pieces,
         (plan.shape, dtype_of(masks, paste)),
     )  # fmt: skip
-    return out[..., None] if getattr(masks, "ndim", 0) == 4 else out
+    return out[..., None] if len(masks) and masks[0].ndim == 3 else out
 
 
 def no_masks(masks: Any) -> Any:
@@ -165,6 +165,11 @@ def align_masks(
         column = field_column(rows, index_field, processor, "bboxes", "mask_index_field", "numbers")
         index = rows[:, column].astype(np.int64)
     data["bboxes"] = rows[left]
-    data["masks"] = masks[index[left]] if left.any() else no_masks(masks)
+    if not left.any():
+        data["masks"] = no_masks(masks)
+    elif isinstance(masks, np.ndarray):
+        data["masks"] = masks[index[left]]
+    else:
+        data["masks"] = type(masks)(masks[row] for row in index[left].tolist())
     if index_field is not None:
         data["bboxes"][:, column] = range(len(data["bboxes"]))

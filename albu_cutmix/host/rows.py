@@ -85,7 +85,7 @@ def survivors(rows: NDArray[Any], processor: Any, shape: tuple[int, int]) -> NDA
         shape: (height, width) of the image.
     """
     if not len(rows) or not processor.params.check_each_transform:
-        return area(rows * _sides(shape)) >= NO_AREA
+        return area(np.clip(rows, 0, 1) * _sides(shape)) >= NO_AREA
     numbered = np.hstack([rows, np.arange(len(rows), dtype=np.float64)[:, None]])
     size: Any = {"height": shape[0], "width": shape[1]} if SampledParams is None else shape
     left = np.zeros(len(rows), bool)

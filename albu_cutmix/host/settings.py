@@ -73,5 +73,14 @@ def _plain(value: Any) -> Any:
 
 def _hash(policy: Mapping[str, Any]) -> str:
     """Return a short hash of a policy, equal for equal settings on every platform."""
-    text = json.dumps(policy, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_as_floats(policy), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _as_floats(value: Any) -> Any:
+    """Return plain data with every number as a float: 1 and 1.0 are one setting."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _as_floats(item) for key, item in value.items()}
+    return [_as_floats(item) for item in value] if isinstance(value, list) else value

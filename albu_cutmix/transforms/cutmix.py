@@ -227,12 +227,11 @@ class CutMix(MixTransform):
 
     def apply_to_masks(self, masks: Any, **params: Any) -> Any:
         """Paste the donor's instance masks, or layers; a list comes back as a list."""
-        listed = isinstance(masks, (list, tuple))
         if self.masks_mode == "layers":
             out = paste_layers(np.stack(masks) if len(masks) else masks, params["plan"].paste)
         else:
             out = mix_instances(masks, params["plan"], params["verdict"])
-        return list(out) if listed else out
+        return type(masks)(out) if isinstance(masks, (list, tuple)) else out
 
     def apply_to_bboxes(self, bboxes: NDArray[Any], **params: Any) -> NDArray[Any]:
         """Clip or drop the primary's boxes, then append the donor's."""
