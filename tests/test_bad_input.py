@@ -1683,6 +1683,9 @@ def test_plan_of_an_image_of_another_size():
     words = "CutMix was planned for an image of (11, 17) (height, width), got (22, 34)."
     with pytest.raises(InvalidSampleError, match=re.escape(words)):
         A.ReplayCompose.replay(saved, image=pixels(shape=(22, 34, 3)))
+    saved = A.ReplayCompose([MixTargets(classes=2)])(image=pixels(), label=1)["replay"]
+    out = A.ReplayCompose.replay(saved, image=pixels(shape=(22, 34, 3)), label=0)
+    assert out["mix"].shape.tolist() == [22, 34]  # nothing is pasted: any size will do
 
 
 def test_pipeline_works_after_an_error():

@@ -706,3 +706,10 @@ def test_empty_first_call_does_not_fix_the_type(first, later):
 def test_repr_of_a_donor_prints_no_pixels():
     """A donor is shown by its id and shapes: pixels are never printed."""
     assert "255" not in repr(Donor(image(255), id="d.png"))
+
+
+def test_boxes_of_a_mapping_are_not_read_without_their_format():
+    """A pool written for COCO boxes serves a pipeline of images alone."""
+    whole = {"image": image(255), "bboxes": [[9, 8, 5, 3]], "labels": ["ox"], "keypoints": [[1]]}
+    out = A.Compose([CutMix([whole], p=1.0)])(image=image())
+    assert out["mix"].applied

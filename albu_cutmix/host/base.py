@@ -184,14 +184,14 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
     def apply_with_params(self, params: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Apply a plan to every target of the call, then add label and record."""
         plan: MixPlan = getattr(params, "params", params)["plan"]
+        if plan.paste is None:
+            return self.unmixed({key: _contiguous(kwargs[key]) for key in kwargs}, plan.reason)
         shape = kwargs["image"].shape[:2]
         if plan.shape != shape:  # only a replay of the host can bring the plan of another call
             raise InvalidSampleError(
                 f"{type(self).__name__} was planned for an image of {plan.shape} (height, width), "
                 f"got {shape}. Replay it on an image of that size."
             )
-        if plan.paste is None:
-            return self.unmixed({key: _contiguous(kwargs[key]) for key in kwargs}, plan.reason)
         verdict = self.judge(plan, kwargs)
         known = {"data": kwargs, "verdict": verdict}
         if SampledParams is None:

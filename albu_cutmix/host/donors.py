@@ -72,8 +72,10 @@ def read_donor(
             f"{type(item).__name__}. For other data sets: dataset_pool(dataset, to_donor)."
         )
     boxes, points = processors.get("bboxes"), processors.get("keypoints")
+    # Without a format they cannot be read, and a call cannot hold them.
+    unread = {key for key in ("bboxes", "keypoints") if processors.get(key) is None}
     return Donor.from_mapping(
-        item,
+        {key: value for key, value in item.items() if key not in unread},
         bbox_format="pascal_voc" if boxes is None else host_format(boxes),
         label_fields=label_fields(boxes),
         keypoint_format="xy" if points is None else host_format(points),
