@@ -194,8 +194,8 @@ def judge_donor(
     if index is not None:
         counts, shares, pieces = _see_donor_masks(paste, index)
         visibility = np.where(counts > 0, shares, visibility)
-        for row, (place, pixels) in pieces.items():
-            out[row] = masks.extent_of(pixels).moved(place.x_min, place.y_min)  # type: ignore[union-attr]
+        for row, (place, _) in pieces.items():
+            out[row] = place
     keep, ignored = _settle(visibility, rule, 1)
     return Fates(keep, ignored, keep & (visibility < 1 - EPS), visibility, out, pieces)
 
@@ -203,7 +203,7 @@ def judge_donor(
 def _see_donor_masks(
     paste: Paste, index: Sequence[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[int, Piece]]:
-    """Return pixels of each mask, how much of it comes into the patch, and what shows there.
+    """Return pixels of each mask, how much of it comes into the patch, and what shows there, tight.
 
     The share is counted in the donor's own pixels; it is 0 where scaling leaves no pixel.
     """
@@ -211,14 +211,19 @@ def _see_donor_masks(
     near = meet_all(places, paste.source)
     whole = (near == places).all(1)
     shares, pieces = np.zeros(len(counts)), {}
+    unscaled = (paste.source.width, paste.source.height) == (paste.patch.width, paste.patch.height)
     shows = (counts > 0) & (near[:, 2] > near[:, 0]) & (near[:, 3] > near[:, 1])
     for row in np.flatnonzero(shows).tolist():
         plane, where = paste.donor.masks[index[row]], Rect(*near[row].tolist())  # type: ignore[index]
         place, pixels = cut_mask(plane, paste, where)
-        if masks.has_pixel(pixels):
+        if whole[row] and unscaled:  # its extent is known
+            shares[row], pieces[row] = 1.0, (place, pixels)
+            continue
+        extent = masks.extent_of(pixels)
+        if extent is not None:
             seen = counts[row] if whole[row] else masks.count(plane[where.rows_cols])
             shares[row] = seen / counts[row]
-            pieces[row] = place, pixels
+            pieces[row] = extent.moved(place.x_min, place.y_min), pixels[extent.rows_cols]
     return counts, shares, pieces
 
 

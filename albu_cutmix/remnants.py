@@ -58,6 +58,10 @@ def count_remnant(
         left[Rect(*place).rows_cols] |= pixels != 0
     if hidden is not None:
         left[hidden.meet(hull).moved(-hull.x_min, -hull.y_min).rows_cols] = False
+    found = masks.extent_of(left)
+    if found is None:
+        return 0
+    left, hull = left[found.rows_cols], found.moved(hull.x_min, hull.y_min)
     by_box = _clear_masks(left, hull, fates, planes)
     _clear_boxes(left, hull, lost, places, by_box, planes)
     return int(np.count_nonzero(left))
@@ -68,19 +72,20 @@ def _clear_masks(
 ) -> NDArray[np.bool_]:
     """Clear the pixels of objects that come out and have a mask; return which others come out."""
     by_box = fates.keep.copy()
-    if planes is None:
-        pieces = {row: piece for row, piece in fates.pieces.items() if by_box[row]}
-    else:
-        whole = (Rect(0, 0, *plane.shape[::-1]) for plane in planes)
-        pieces = dict(enumerate(zip(whole, planes, strict=True)))
-    for row, (rect, pixels) in pieces.items():
+    if planes is not None:
+        cut = hull.rows_cols
+        for row in by_box.nonzero()[0].tolist():
+            own = planes[row][cut]
+            if masks.has_pixel(own):
+                left[own != 0] = False
+                by_box[row] = False
+        return by_box
+    for row, (rect, pixels) in fates.pieces.items():
         part = rect.meet(hull)
-        own = pixels[part.moved(-rect.x_min, -rect.y_min).rows_cols]
-        if by_box[row] and masks.has_pixel(own):
+        if by_box[row] and part.area:
+            own = pixels[part.moved(-rect.x_min, -rect.y_min).rows_cols]
             left[part.moved(-hull.x_min, -hull.y_min).rows_cols][own != 0] = False
-            by_box[row] = False
-        elif planes is None:
-            by_box[row] = False
+        by_box[row] = False
     return by_box
 
 

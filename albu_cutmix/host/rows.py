@@ -84,7 +84,7 @@ def survivors(rows: NDArray[Any], processor: Any, shape: tuple[int, int]) -> NDA
         processor: The pipeline's bbox processor.
         shape: (height, width) of the image.
     """
-    if not len(rows) or not processor.params.check_each_transform:
+    if not len(rows) or not filters(processor):
         return area(np.clip(rows, 0, 1) * _sides(shape)) >= NO_AREA
     numbered = np.hstack([rows, np.arange(len(rows), dtype=np.float64)[:, None]])
     size: Any = {"height": shape[0], "width": shape[1]} if SampledParams is None else shape
