@@ -40,30 +40,32 @@ def count_remnant(
     Returns:
         Pixels of dropped objects, without those of objects that come out, kept or ignored.
     """
-    gone = ~fates.keep & (fates.visibility > EPS)
-    if hidden is not None:
-        gone &= fates.visibility < 1  # what the patch does not touch was not dropped by the mix
-    if not gone.any():
+    rows = ((fates.visibility > EPS) ^ fates.keep).nonzero()[0].tolist()
+    if hidden is not None:  # what the patch does not touch was not dropped by the mix
+        rows = [row for row in rows if fates.visibility[row] < 1]
+    if not rows:
         return 0
-    places = np.ceil(bboxes - 0.5).astype(np.int64)
-    rows = gone.nonzero()[0].tolist()
-    lost = meet_all(places[gone], frame)
-    for at, row in enumerate(rows if fates.pieces else ()):
-        if row in fates.pieces:
-            lost[at] = fates.pieces[row][0]
-    hull = Rect(*lost[:, :2].min(0).tolist(), *lost[:, 2:].max(0).tolist())
+    places = meet_all(_pixels_of(bboxes[rows]), frame).tolist()
+    lost = [
+        fates.pieces[row][0] if row in fates.pieces else Rect(*place)
+        for row, place in zip(rows, places, strict=True)
+    ]
+    edges = np.array(lost, np.float64)
+    hull = Rect(*map(int, (*edges[:, :2].min(0), *edges[:, 2:].max(0))))
     left = np.zeros((hull.height, hull.width), bool)
-    for row, place in zip(rows, (lost - np.array(hull[:2] * 2)).tolist(), strict=True):
-        pixels = fates.pieces[row][1] if row in fates.pieces else True
-        left[Rect(*place).rows_cols] |= pixels != 0
+    for row, rect in zip(rows, lost, strict=True):
+        if row in fates.pieces:
+            left[_within(rect, hull)] |= fates.pieces[row][1] != 0
+        else:
+            left[_within(rect, hull)] = True
     if hidden is not None:
-        left[hidden.meet(hull).moved(-hull.x_min, -hull.y_min).rows_cols] = False
+        left[_within(hidden.meet(hull), hull)] = False
     found = masks.extent_of(left)
     if found is None:
         return 0
     left, hull = left[found.rows_cols], found.moved(hull.x_min, hull.y_min)
     by_box = _clear_masks(left, hull, fates, planes)
-    _clear_boxes(left, hull, lost, places, by_box, planes)
+    _clear_boxes(left, hull, edges, bboxes, by_box, planes)
     return int(np.count_nonzero(left))
 
 
@@ -83,8 +85,7 @@ def _clear_masks(
     for row, (rect, pixels) in fates.pieces.items():
         part = rect.meet(hull)
         if by_box[row] and part.area:
-            own = pixels[part.moved(-rect.x_min, -rect.y_min).rows_cols]
-            left[part.moved(-hull.x_min, -hull.y_min).rows_cols][own != 0] = False
+            left[_within(part, hull)][pixels[_within(part, rect)] != 0] = False
         by_box[row] = False
     return by_box
 
@@ -92,17 +93,29 @@ def _clear_masks(
 def _clear_boxes(
     left: NDArray[np.bool_],
     hull: Rect,
-    lost: NDArray[np.int64],
-    places: NDArray[np.int64],
+    lost: NDArray[np.float64],
+    bboxes: NDArray[np.float64],
     by_box: NDArray[np.bool_],
     planes: Sequence[NDArray[Any]] | None,
 ) -> None:
     """Clear the pixels of objects that come out and have no mask, where one was lost."""
-    rows = by_box.nonzero()[0]
-    (x_min, y_min, x_max, y_max), (left_, top, right, bottom) = lost.T[:, :, None], places[rows].T
-    meets = (x_min < right) & (x_max > left_) & (y_min < bottom) & (y_max > top)
-    rows = rows[meets.any(0)]
-    near = meet_all(places[rows], hull) - np.array(hull[:2] * 2)
-    for row, place in zip(rows.tolist(), near.tolist(), strict=True):
+    x_min, y_min, x_max, y_max = bboxes.T
+    left_, top, right, bottom = lost.T[:, :, None]
+    meets = (x_min < right) & (x_max > left_)
+    meets &= (y_min < bottom) & (y_max > top)
+    rows = (meets.any(0) & by_box).nonzero()[0].tolist()
+    near = meet_all(_pixels_of(bboxes[rows]), hull) - np.array(hull[:2] * 2)
+    for row, (x, y, x_end, y_end) in zip(rows, near.tolist(), strict=True):
         if planes is None or not masks.has_pixel(planes[row]):
-            left[place[1] : place[3], place[0] : place[2]] = False
+            left[y:y_end, x:x_end] = False
+
+
+def _pixels_of(bboxes: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the pixels whose centre lies in each box, as rectangles, (N, 4)."""
+    return np.ceil(bboxes - 0.5).astype(np.int64)
+
+
+def _within(rect: Rect, frame: Rect) -> tuple[slice, slice]:
+    """Return the index that cuts a rectangle out of an array that shows a frame."""
+    x, y = frame.x_min, frame.y_min
+    return slice(rect.y_min - y, rect.y_max - y), slice(rect.x_min - x, rect.x_max - x)
