@@ -72,7 +72,8 @@ def check_call(
         _check_aliases(data, name, aliases)
     for kind, argument, params in ROWS:
         given = [kind] if data.get(kind) is not None else []
-        given += [key for key in aliases if aliases[key] == kind and data.get(key) is not None]
+        if aliases:
+            given += [key for key in aliases if aliases[key] == kind and data.get(key) is not None]
         if not given:
             continue
         processor = get_processor(kind)
