@@ -1729,16 +1729,17 @@ def test_line_that_is_no_record(line, words):
         MixRecord.from_json(line)
 
 
-def refuse(run: Any, **call: Any) -> None:
-    """Assert that a call raises an error of this package."""
-    with pytest.raises(CutMixError):
+def check_named(run: Any, words: str, **call: Any) -> None:
+    """Assert that a call raises an error of this package that says these words."""
+    with pytest.raises(CutMixError, match=re.escape(words)):
         run(image=pixels(), **call)
 
 
 @pytest.mark.parametrize("index", [0.5, "0", [0]], ids=["float", "text", "list"])
 def test_pool_index_that_is_no_index(index):
     """A pool_index that is no whole number is refused by name."""
-    refuse(pipeline([donor()] * 3), pool_index=index)
+    words = f"pool_index must be an index of the pool of 3 donors, got {index!r}."
+    check_named(pipeline([donor()] * 3), words, pool_index=index)
 
 
 @pytest.mark.parametrize(
@@ -1746,7 +1747,8 @@ def test_pool_index_that_is_no_index(index):
 )
 def test_metadata_that_is_no_list(value):
     """A single donor under metadata_key is refused by name, as it is for pool."""
-    refuse(pipeline(None), mix_metadata=value)
+    words = f"mix_metadata must have len() and [i], got {type(value).__name__}."
+    check_named(pipeline(None), words, mix_metadata=value)
 
 
 @pytest.mark.parametrize(
@@ -1809,7 +1811,8 @@ def test_record_with_damaged_values(damage):
 def test_field_of_strings_takes_strings(value):
     """What is neither string nor number never enters a field of strings."""
     donors = [donor(bboxes=[FULL], fields={"kind": [value]})]
-    refuse(pipeline(donors, fields=("kind",)), bboxes=[FULL], kind=["cow"])
+    words = f"field 'kind' holds strings in this pipeline, got the {type(value).__name__} {value!r}"
+    check_named(pipeline(donors, fields=("kind",)), words, bboxes=[FULL], kind=["cow"])
 
 
 def test_nan_in_a_field_is_called_by_its_name():

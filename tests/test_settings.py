@@ -73,7 +73,7 @@ def image() -> np.ndarray:
     return np.zeros((*SHAPE, 3), np.uint8)
 
 
-def same_args(one: Any, other: Any) -> None:
+def check_same_args(one: Any, other: Any) -> None:
     """Assert that two mixes have equal settings, as attributes, saved, printed and hashed."""
     assert type(one) is type(other)
     assert one.get_transform_init_args() == other.get_transform_init_args()
@@ -111,7 +111,7 @@ def test_cutmix_round_trip(form, name, tmp_path):
     """A saved pipeline comes back with every argument, in JSON and in YAML."""
     run = A.Compose([CutMix([donor()], **ARGUMENTS[name])])
     again = saved(run, form, tmp_path)
-    same_args(again.transforms[0], run.transforms[0])
+    check_same_args(again.transforms[0], run.transforms[0])
     assert again.transforms[0].pool is None
     for key, value in ARGUMENTS[name].items():
         found = getattr(again.transforms[0], key)
@@ -122,7 +122,10 @@ def test_cutmix_round_trip(form, name, tmp_path):
 def test_mix_targets_round_trip(form, tmp_path):
     """So does MixTargets."""
     run = A.Compose([MixTargets(**TARGETS)])
-    same_args(saved(run, form, tmp_path).transforms[0], run.transforms[0])
+    again = saved(run, form, tmp_path).transforms[0]
+    check_same_args(again, run.transforms[0])
+    for key, value in TARGETS.items():
+        assert getattr(again, key) == value, key
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -157,7 +160,7 @@ def test_repr_shows_every_setting():
     mix = CutMix([donor()], **ARGUMENTS["boxes"])
     shown = eval(repr(mix), {"CutMix": lambda **settings: settings})
     assert shown == mix.get_transform_init_args() | {"p": 0.25}
-    same_args(CutMix(**shown), mix)
+    check_same_args(CutMix(**shown), mix)
 
 
 @pytest.mark.parametrize(
@@ -578,7 +581,7 @@ def test_copies_keep_settings_and_pool(how):
     mix.set_random_seed(5)
     mix(image=image())
     again = how(mix)
-    same_args(again, mix)
+    check_same_args(again, mix)
     assert again.fingerprint == mix.fingerprint
     mine, theirs = ([m(image=image()) for _ in range(8)] for m in (mix, again))
     assert [o["cut"].to_json() for o in mine] == [o["cut"].to_json() for o in theirs]
