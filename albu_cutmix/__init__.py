@@ -7,20 +7,26 @@ from albu_cutmix.errors import (
     EmptyPoolError,
     InvalidArgumentError,
     InvalidSampleError,
+    MissingExtraError,
+    UnsafeMixError,
 )
 from albu_cutmix.host.pipelines import attach_pool
 from albu_cutmix.host.workers import seed_worker
+from albu_cutmix.limits import SafetyFlag, SafetyLimits
 from albu_cutmix.pool import DonorPool, MemoryPool, dataset_pool
 from albu_cutmix.presets import PRESETS
 from albu_cutmix.record import MixRecord
 from albu_cutmix.replay import replay
+from albu_cutmix.report import AuditReport, audit, show
 from albu_cutmix.sample import Donor
+from albu_cutmix.seams import SeamFlag
 from albu_cutmix.transforms import CutMix, MixTargets
 
 __version__ = "0.1.0"
 
 __all__ = [
     "PRESETS",
+    "AuditReport",
     "CutMix",
     "CutMixError",
     "Donor",
@@ -30,11 +36,18 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidSampleError",
     "MemoryPool",
+    "MissingExtraError",
     "MixRecord",
     "MixTargets",
+    "SafetyFlag",
+    "SafetyLimits",
+    "SeamFlag",
+    "UnsafeMixError",
     "attach_pool",
+    "audit",
     "dataset_pool",
     "draw_mix",
     "replay",
     "seed_worker",
+    "show",
 ]

@@ -10,10 +10,23 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from albu_cutmix.seams import SeamFlag
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["COLORS", "dot", "draw_legend", "enlarge", "outline", "tag", "tint", "to_rgb"]
+__all__ = [
+    "COLORS",
+    "dot",
+    "draw_legend",
+    "enlarge",
+    "outline",
+    "paint_seam",
+    "seam_names",
+    "tag",
+    "tint",
+    "to_rgb",
+]
 
 # Okabe and Ito's colours, which colour-blind people tell apart; dropped boxes are dashed as well.
 COLORS = {
@@ -24,6 +37,10 @@ COLORS = {
     "donor": (80, 185, 255),
     "patch": (255, 255, 255),
     "box": (205, 150, 255),
+    "primary cut": (230, 60, 60),
+    "donor cut": (60, 130, 255),
+    "label jump": (240, 210, 60),
+    "seam": (250, 250, 250),
 }
 MEANINGS = {
     "kept": "kept: not changed",
@@ -33,6 +50,16 @@ MEANINGS = {
     "donor": "from the donor",
     "patch": "patch, and its source",
     "box": "of the mix",
+    "primary cut": "seam cuts a primary object",
+    "donor cut": "seam cuts a donor object",
+    "label jump": "mask values differ",
+    "seam": "seam, nothing cut",
+}
+SEAM_BITS = {
+    "seam": SeamFlag.SEAM,
+    "label jump": SeamFlag.LABEL_JUMP,
+    "donor cut": SeamFlag.DONOR_CUT,
+    "primary cut": SeamFlag.PRIMARY_CUT,
 }
 HALO = (15, 18, 28)
 
@@ -80,6 +107,17 @@ def tint(image: NDArray[np.uint8], masks: Any, fate: str) -> None:
         inner = cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
         weight = 0.18 * inside + 0.55 * (inside - inner)
         image[:] = np.rint(image + (color - image) * weight[..., None])
+
+
+def paint_seam(image: NDArray[np.uint8], seam: NDArray[np.uint8]) -> None:
+    """Paint a seam map, (H, W), over an RGB image; of several bits a cut is seen first."""
+    for name, bit in SEAM_BITS.items():
+        image[(seam.reshape(image.shape[:2]) & int(bit)) != 0] = COLORS[name]
+
+
+def seam_names(seam: NDArray[np.uint8]) -> list[str]:
+    """Return the marks of a seam map that a legend must explain."""
+    return [name for name, bit in SEAM_BITS.items() if (seam & int(bit)).any()]
 
 
 def dot(canvas: Image.Image, point: Any, fate: str) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from albu_cutmix.canvas import draw_legend
-from albu_cutmix.draw import Fates, Group, draw_groups, draw_mix, draw_source, match_fates
+from albu_cutmix.draw import Group, draw_groups, draw_mix, draw_source
 from albu_cutmix.errors import EmptyPoolError, InvalidArgumentError
+from albu_cutmix.matching import Fates, match_fates
 from albu_cutmix.sample import Donor
 from albu_cutmix.transforms import CutMix
 

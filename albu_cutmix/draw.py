@@ -7,36 +7,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from albu_cutmix import masks as instance_masks
-from albu_cutmix.boxes import round_out, to_xyxy, visible_extent
-from albu_cutmix.canvas import COLORS, dot, draw_legend, enlarge, outline, tag, tint, to_rgb
+from albu_cutmix.boxes import to_xyxy
+from albu_cutmix.canvas import (
+    COLORS,
+    dot,
+    draw_legend,
+    enlarge,
+    outline,
+    paint_seam,
+    seam_names,
+    tag,
+    tint,
+    to_rgb,
+)
 from albu_cutmix.errors import InvalidSampleError
 from albu_cutmix.geometry import Rect
 from albu_cutmix.keypoints import in_rect, read_keypoints
+from albu_cutmix.matching import TOLERANCE, match_fates
 from albu_cutmix.record import MixRecord
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "Fates",
-    "Group",
-    "draw_groups",
-    "draw_mix",
-    "draw_source",
-    "match_fates",
-]
-
-TOLERANCE = 0.01  # pixels: the host's float32 round trip is far below
-
-
-class Fates(NamedTuple):
-    """Row numbers by fate: `dropped` of the primary's boxes, all others of the output's."""
-
-    kept: NDArray[np.intp]
-    clipped: NDArray[np.intp]
-    dropped: NDArray[np.intp]
-    donor: NDArray[np.intp]
+__all__ = ["Group", "draw_groups", "draw_mix", "draw_source"]
 
 
 class Group(NamedTuple):
@@ -57,51 +50,6 @@ class Group(NamedTuple):
     points: Sequence[Any] | NDArray[np.float64] = ()
 
 
-def match_fates(
-    out_bboxes: NDArray[np.float64],
-    primary_bboxes: NDArray[np.float64],
-    record: MixRecord,
-    primary_masks: Any = None,
-) -> Fates:
-    """Say what became of each box by comparing a mix with its primary.
-
-    Args:
-        out_bboxes: Boxes of the output, (N, 4), xyxy pixels; the primary's come first, in order.
-        primary_bboxes: Boxes of the primary, (M, 4), xyxy pixels.
-        record: The record of the mix.
-        primary_masks: Instance masks of the primary, one per box, if they were mixed too.
-
-    Returns:
-        An output box equal to the next primary's is kept, one equal to its visible extent is
-        clipped; primary boxes without a match are dropped, output boxes without one are the
-        donor's.
-    """
-    shown = primary_bboxes
-    if record.applied:
-        patch = Rect(*record.patches[0].tolist())
-        shown = visible_extent(primary_bboxes, patch)
-        if primary_masks is not None and len(primary_masks) == len(primary_bboxes):
-            hints = round_out(primary_bboxes, tuple(record.shape.tolist()))
-            found = instance_masks.find_hidden(primary_masks, patch, hints)
-            for row, (_, _, where) in found.items():
-                extent = instance_masks.visible_extent(primary_masks[row], patch, where)
-                shown[row] = extent or (0, 0, 0, 0)
-    found_rows: dict[str, list[int]] = {name: [] for name in Fates._fields}
-    row = 0
-    for number, pair in enumerate(zip(primary_bboxes, shown, strict=True)):
-        same = [
-            row < len(out_bboxes) and bool(np.allclose(out_bboxes[row], box, 0, TOLERANCE))
-            for box in pair
-        ]
-        if not any(same):
-            found_rows["dropped"].append(number)
-            continue
-        found_rows["kept" if same[0] else "clipped"].append(row)
-        row += 1
-    found_rows["donor"] = list(range(row, len(out_bboxes)))
-    return Fates(*(np.array(rows, np.intp) for rows in found_rows.values()))
-
-
 def draw_mix(
     out: Mapping[str, Any],
     primary: Mapping[str, Any] | None = None,
@@ -112,6 +60,7 @@ def draw_mix(
     labels: str = "labels",
     ignore_field: str | None = None,
     keypoint_visibility_field: str | None = None,
+    seam_key: str | None = None,
     min_side: int = 480,
     legend: bool = True,
 ) -> NDArray[np.uint8]:
@@ -127,6 +76,7 @@ def draw_mix(
         labels: Label field that names the boxes.
         ignore_field: That of the mix: objects marked in it are drawn as such.
         keypoint_visibility_field: A label field of the keypoints; those with 0 are left out.
+        seam_key: Name of the seam map, which is then drawn instead of the patch's outline.
         min_side: Small images are enlarged until their shorter side has so many pixels.
         legend: Whether a legend stands below.
 
@@ -140,12 +90,14 @@ def draw_mix(
     record = _record(out, record_key)
     form = _Form(bbox_format, keypoint_format, labels, ignore_field, keypoint_visibility_field)
     groups = _group(out, primary, record, form)
-    picture = draw_groups(out["image"], groups, record, min_side=min_side)
+    seam = None if seam_key is None else out[seam_key]
+    picture = draw_groups(out["image"], groups, record, seam=seam, min_side=min_side)
     if not legend:
         return picture
     note = f"lam {record.lam:.3f}" if record.applied else f"not applied: {record.reason or 'none'}"
     used = {group.fate for group in groups if len(group.bboxes) or len(group.points)}
-    used |= {"patch"} if record.applied else set()
+    used |= {"patch"} if record.applied and seam is None else set()
+    used |= set() if seam is None else set(seam_names(seam))
     order = [name for name in COLORS if name in used]
     return np.vstack([picture, draw_legend(order, picture.shape[1], note)])
 
@@ -199,7 +151,12 @@ def _match_points(now: _Parts, old: _Parts, record: MixRecord) -> dict[str, Any]
 
 
 def draw_groups(
-    image: Any, groups: Sequence[Group], record: MixRecord, *, min_side: int = 480
+    image: Any,
+    groups: Sequence[Group],
+    record: MixRecord,
+    *,
+    seam: NDArray[np.uint8] | None = None,
+    min_side: int = 480,
 ) -> NDArray[np.uint8]:
     """Draw what became of the objects, and the patch of a record, over an image.
 
@@ -207,6 +164,7 @@ def draw_groups(
         image: Shape (H, W) or (H, W, C). Not modified.
         groups: What is drawn in which colour.
         record: Its patch is outlined where the mix fired.
+        seam: A seam map, (H, W), which is drawn instead of the patch's outline.
         min_side: See `draw_mix`.
 
     Returns:
@@ -215,9 +173,11 @@ def draw_groups(
     pixels = to_rgb(image).copy()
     for group in groups:
         tint(pixels, group.masks, group.fate)
+    if seam is not None:
+        paint_seam(pixels, seam)
     scale = max(1, -(-min_side // min(pixels.shape[:2])))
     canvas = enlarge(pixels, scale)
-    if record.applied:
+    if record.applied and seam is None:
         outline(canvas, record.patches[0] * scale, "patch", dashed=True)
     for group in groups:
         for box, name in zip(group.bboxes, group.names, strict=True):

@@ -5,7 +5,9 @@ CutMixError
 ├── InvalidArgumentError (ValueError)   an argument of a transform, pool or command
 ├── InvalidSampleError   (ValueError)   a primary or donor that cannot be mixed truthfully
 ├── DonorReadError       (OSError)      a file of a pool that cannot be read
-└── EmptyPoolError       (LookupError)  no donor to draw from
+├── EmptyPoolError       (LookupError)  no donor to draw from
+├── MissingExtraError    (ImportError)  an optional library that a feature needs
+└── UnsafeMixError                      a mix over its limits, with on_unsafe="raise"
 ```
 
 Messages say what was expected, what came, where, and the way out.
@@ -19,6 +21,8 @@ __all__ = [
     "EmptyPoolError",
     "InvalidArgumentError",
     "InvalidSampleError",
+    "MissingExtraError",
+    "UnsafeMixError",
 ]
 
 
@@ -40,3 +44,11 @@ class DonorReadError(CutMixError, OSError):
 
 class EmptyPoolError(CutMixError, LookupError):
     """There is no donor to draw from."""
+
+
+class MissingExtraError(CutMixError, ImportError):
+    """A feature needs an optional library that is not installed."""
+
+
+class UnsafeMixError(CutMixError):
+    """A mix is over its `SafetyLimits`, and `on_unsafe="raise"` was asked for."""

@@ -72,6 +72,8 @@ class Fates(NamedTuple):
         ignored: Whether it comes out only to be ignored, (N,) bool.
         changed: Whether its box has other coordinates than before, (N,) bool.
         visibility: Share of it that can still be seen, (N,) float64.
+        before: Where its box lay, own pixels, (N, 4) float64. Without boxes the extent of the
+            mask: of the primary's those that the patch touched.
         bboxes: Where its box lies now, primary pixels, (N, 4) float64; of meaning where kept.
         pieces: Of objects judged by their mask the pixels that count: of the donor's those in
             the patch, in primary pixels; of the primary's those that the patch touched, whole.
@@ -81,6 +83,7 @@ class Fates(NamedTuple):
     ignored: NDArray[np.bool_]
     changed: NDArray[np.bool_]
     visibility: NDArray[np.float64]
+    before: NDArray[np.float64]
     bboxes: NDArray[np.float64]
     pieces: Mapping[int, Piece]
 
@@ -92,13 +95,15 @@ class Verdict(NamedTuple):
         primary: Fates of the primary's objects.
         donor: Fates of the donor's.
         planes: The instance mask, (H, W), of each object of the primary; None without masks.
+        owned: Which of the donor's masks belongs to each of its objects; None without masks.
         remnant_px: Pixels that show an object which does not come out.
     """
 
     primary: Fates
     donor: Fates
-    planes: Sequence[NDArray[Any]] | None
-    remnant_px: int
+    planes: Sequence[NDArray[Any]] | None = None
+    owned: Sequence[int] | None = None
+    remnant_px: int = 0
 
 
 def judge_primary(
@@ -119,12 +124,14 @@ def judge_primary(
         planes: The instance mask, (H, W), of each object.
     """
     visibility, pieces = _see_primary(bboxes, patch, shape, planes)
-    own = np.zeros((len(visibility), 4)) if bboxes is None else bboxes
+    own = _extents(pieces, len(visibility)) if bboxes is None else bboxes
     keep, ignored = _settle(visibility, rule, 0)
     out, changed = own, np.zeros(len(own), bool)
-    # A box that the patch does not touch stays as it came, even over the image's edge.
-    shrink = {"clip": keep & (visibility < 1), "drop": ignored}.get(rule.bbox_mode)
-    if shrink is not None and bboxes is not None and shrink.any():
+    # A box that the patch does not touch stays as it came, even over the image's edge. The modes
+    # are those of boxes: a mask without one always has the extent of what shows.
+    mode = "clip" if bboxes is None else rule.bbox_mode
+    shrink = {"clip": keep & (visibility < 1), "drop": ignored}.get(mode)
+    if shrink is not None and shrink.any():
         touched = np.flatnonzero(shrink)
         clipped = boxes.clip_bboxes(own[touched], (0, 0, shape[1], shape[0]))
         extent = boxes.visible_extent(clipped, patch)
@@ -134,7 +141,17 @@ def judge_primary(
         changed[touched] = (extent != own[touched]).any(1)
         out = own.copy()
         out[touched] = extent
-    return Fates(keep, ignored, changed, visibility, out, pieces)
+    return Fates(keep, ignored, changed, visibility, own, out, pieces)
+
+
+def _extents(pieces: Mapping[int, Piece], count: int) -> NDArray[np.float64]:
+    """Return the extents of masks of which the pixels are known, (count, 4); others are 0."""
+    out = np.zeros((count, 4))
+    for row, (where, pixels) in pieces.items():
+        extent = masks.extent_of(pixels)
+        if extent is not None:
+            out[row] = extent.moved(where.x_min, where.y_min)
+    return out
 
 
 def _see_primary(
@@ -184,7 +201,8 @@ def judge_donor(
     """
     donor, source, patch = paste.donor, paste.source, paste.patch
     if bboxes is None:
-        visibility, out = np.zeros(len(index or ())), np.zeros((len(index or ()), 4))
+        own = donor.mask_places[1][list(index or ())].astype(np.float64)
+        visibility, out = np.zeros(len(own)), np.zeros((len(own), 4))
     else:
         own = boxes.snap(bboxes)
         whole = boxes.covered_area(own, Rect(0, 0, donor.shape[1], donor.shape[0]))
@@ -197,7 +215,7 @@ def judge_donor(
         for row, (place, _) in pieces.items():
             out[row] = place
     keep, ignored = _settle(visibility, rule, 1)
-    return Fates(keep, ignored, keep & (visibility < 1 - EPS), visibility, out, pieces)
+    return Fates(keep, ignored, keep & (visibility < 1 - EPS), visibility, own, out, pieces)
 
 
 def _see_donor_masks(

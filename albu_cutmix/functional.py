@@ -27,6 +27,8 @@ __all__ = [
     "paste_mask",
     "resize_image",
     "resize_mask",
+    "source_pixels",
+    "whole_mask",
 ]
 
 #: Where pixels of a mask lie, and its values there.
@@ -47,7 +49,7 @@ def paste_image(image: NDArray[Any], paste: Paste, key: str = "image") -> NDArra
     Raises:
         InvalidSampleError: If dtype or channels of the two images differ.
     """
-    window = _window(image, _donor_array(paste, key), paste, key)
+    window = _like(image, _donor_array(paste, key), paste, key)[paste.source.rows_cols]
     return _paste(image, resize_image(window, paste.patch.width, paste.patch.height), paste.patch)
 
 
@@ -59,7 +61,7 @@ def paste_mask(mask: NDArray[Any], paste: Paste, key: str = "mask") -> NDArray[A
     Raises:
         InvalidSampleError: If the donor has no mask, or one of another dtype or channels.
     """
-    window = _window(mask, _donor_array(paste, key), paste, key)
+    window = whole_mask(mask, paste, key)[paste.source.rows_cols]
     return _paste(mask, resize_mask(window, paste.patch.width, paste.patch.height), paste.patch)
 
 
@@ -83,7 +85,7 @@ def paste_layers(masks: NDArray[Any], paste: Paste) -> NDArray[Any]:
     out = masks.copy()
     rows, cols = paste.patch.rows_cols
     for row, (mask, own) in enumerate(zip(masks, donor, strict=True)):
-        window = _window(mask, own, paste, "masks")
+        window = _like(mask, own, paste, "masks")[paste.source.rows_cols]
         out[row, rows, cols] = resize_mask(window, paste.patch.width, paste.patch.height)
     return out
 
@@ -123,6 +125,23 @@ def paste_instances(
     return out
 
 
+def whole_mask(mask: NDArray[Any], paste: Paste, key: str = "mask") -> NDArray[Any]:
+    """Return the donor's whole semantic mask in the primary's number of axes; see `paste_mask`."""
+    return _like(mask, _donor_array(paste, key), paste, key)
+
+
+def source_pixels(paste: Paste) -> tuple[Any, Any]:
+    """Return the donor's rows and columns that are seen in the patch, one per row and column.
+
+    Slices where nothing is scaled, else int64 arrays: the nearest pixels.
+    """
+    source, patch = paste.source, paste.patch
+    if (source.width, source.height) == (patch.width, patch.height):
+        return source.rows_cols
+    rows = source.y_min + _nearest(source.height, patch.height)
+    return rows, source.x_min + _nearest(source.width, patch.width)
+
+
 def cut_mask(mask: NDArray[Any], paste: Paste, where: Rect) -> tuple[Rect, NDArray[Any]]:
     """Return what of a donor's instance mask comes into the patch, nearest pixel, dtype kept.
 
@@ -136,11 +155,10 @@ def cut_mask(mask: NDArray[Any], paste: Paste, where: Rect) -> tuple[Rect, NDArr
     """
     source, patch = paste.source, paste.patch
     near = source.meet(where)
-    if (source.width, source.height) == (patch.width, patch.height):
+    rows, cols = source_pixels(paste)
+    if isinstance(rows, slice):
         place = near.moved(patch.x_min - source.x_min, patch.y_min - source.y_min)
         return place, mask[near.rows_cols]
-    rows = source.y_min + _nearest(source.height, patch.height)
-    cols = source.x_min + _nearest(source.width, patch.width)
     top, bottom = np.searchsorted(rows, (near.y_min, near.y_max)).tolist()
     left, right = np.searchsorted(cols, (near.x_min, near.x_max)).tolist()
     place = Rect(left, top, right, bottom).moved(patch.x_min, patch.y_min)
@@ -165,8 +183,8 @@ def _donor_array(paste: Paste, key: str) -> NDArray[Any]:
     return array
 
 
-def _window(primary: NDArray[Any], donor: NDArray[Any], paste: Paste, name: str) -> NDArray[Any]:
-    """Return the source's pixels in the primary's number of axes."""
+def _like(primary: NDArray[Any], donor: NDArray[Any], paste: Paste, name: str) -> NDArray[Any]:
+    """Return the donor's array in the primary's number of axes."""
     if primary.dtype != donor.dtype:
         raise InvalidSampleError(
             f"{name} of primary and donor must have one dtype, got {primary.dtype} and "
@@ -177,10 +195,9 @@ def _window(primary: NDArray[Any], donor: NDArray[Any], paste: Paste, name: str)
             f"{name} of primary and donor must have equal channels, got shapes {primary.shape} "
             f"and {donor.shape} in {paste.where}. Read both in one colour mode."
         )
-    window = donor[paste.source.rows_cols]
-    if window.ndim == primary.ndim:
-        return window
-    return window[:, :, None] if primary.ndim == 3 else window[:, :, 0]
+    if donor.ndim == primary.ndim:
+        return donor
+    return donor[:, :, None] if primary.ndim == 3 else donor[:, :, 0]
 
 
 def _channels(array: NDArray[Any]) -> int:

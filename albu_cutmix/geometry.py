@@ -24,6 +24,7 @@ __all__ = [
     "place_inside",
     "place_paper",
     "place_whole",
+    "scale_of",
 ]
 
 
@@ -192,6 +193,14 @@ def fit_source(
     x_min, x_max = _fit_axis(patch.x_min, patch.x_max, width, d_width, span_x, scale_x)
     y_min, y_max = _fit_axis(patch.y_min, patch.y_max, height, d_height, span_y, scale_y)
     return Rect(x_min, y_min, x_max, y_max)
+
+
+def scale_of(fit: str, shape: tuple[int, int], donor_shape: tuple[int, int]) -> tuple[float, float]:
+    """Return primary pixels per donor pixel, across and down, as a fit scales a whole donor."""
+    across, down = shape[1] / donor_shape[1], shape[0] / donor_shape[0]
+    if fit == "stretch":
+        return across, down
+    return (max(across, down),) * 2 if fit == "cover" else (1.0, 1.0)
 
 
 def _fit_axis(low: int, high: int, side: int, d_side: int, num: int, den: int) -> tuple[int, int]:

@@ -8,18 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from albu_cutmix import geometry
+from albu_cutmix import geometry, search
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.geometry import Rect
 from albu_cutmix.sample import Donor
 
-__all__ = ["MixPlan", "Paste", "PatchRule", "check_choice", "check_pair", "is_number", "make_plan"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-PLACEMENTS = ("inside", "paper")
+__all__ = [
+    "MixPlan",
+    "Outlines",
+    "Paste",
+    "PatchRule",
+    "check_choice",
+    "check_pair",
+    "is_number",
+    "make_plan",
+]
+
+PLACEMENTS = ("inside", "paper", "avoid", "objects")
 FITS = ("cover", "stretch", "crop", "whole", "error")
 RATIO_RANGE = (0.5, 2.0)
 AREA_RANGE = (0.02, 0.33)
@@ -74,6 +86,11 @@ class PatchRule:
                 f"fit='whole' gives the patch the donor's aspect and cannot be combined with "
                 f"{name}. Leave it out, or use another fit."
             )
+        if self.placement == "objects" and custom_ratio:
+            raise InvalidArgumentError(
+                "placement='objects' gives the patch the shape of the donor's objects and takes no "
+                "ratio_range. Leave it out, or use placement='avoid'."
+            )
         high = self.shares[1]
         if self.ratio_range[0] > 1 / high or self.ratio_range[1] < high:
             raise InvalidArgumentError(
@@ -86,6 +103,16 @@ class PatchRule:
     def shares(self) -> tuple[float, float]:
         """Least and greatest share of the patch."""
         return AREA_RANGE if self.area_range is None else (self.area_range[0], self.area_range[1])
+
+
+class Outlines(Protocol):
+    """Where the objects of a call lie, for placements that spare them: (N, 4) int64 rectangles."""
+
+    def primary(self) -> NDArray[np.int64]:
+        """Return those of the primary."""
+
+    def donor(self, donor: Donor, where: str) -> NDArray[np.int64]:
+        """Return those of a donor; *where* names it in messages."""
 
 
 class Paste(NamedTuple):
@@ -108,12 +135,14 @@ class MixPlan(NamedTuple):
     Args:
         shape: (height, width) of the primary.
         paste: The patch, or None where nothing is pasted.
-        reason: Why nothing is pasted: "no_patch" or "no_donor".
+        reason: Why nothing is pasted: "no_patch", "no_donor" or "unsafe".
+        flags: `SafetyFlag` of the draw that was refused as unsafe.
     """
 
     shape: tuple[int, int]
     paste: Paste | None = None
     reason: str = ""
+    flags: int = 0
 
     @property
     def weights(self) -> tuple[float, float]:
@@ -131,6 +160,7 @@ def make_plan(
     rule: PatchRule,
     *,
     exclude: int | None = None,
+    outlines: Outlines | None = None,
 ) -> MixPlan:
     """Draw a donor and a patch.
 
@@ -141,10 +171,11 @@ def make_plan(
         fetch: Gives donor *i*; called once, for the drawn one.
         rule: How the patch lies and the donor fits.
         exclude: Index that is never drawn: the primary itself.
+        outlines: Where objects lie; asked for with placement "avoid" and "objects" only.
 
     Returns:
         The plan; nothing is pasted where only the primary itself is left (`no_donor`) or the
-        patch has no pixel (`no_patch`).
+        patch has no pixel or no place (`no_patch`).
 
     Raises:
         InvalidSampleError: If fit is "error" and the donor has another size.
@@ -161,16 +192,60 @@ def make_plan(
             "width), and fit='error' asks for equal sizes. Resize the donor, or use "
             "fit='cover', 'stretch', 'crop' or 'whole'."
         )
-    if rule.fit == "whole":
-        patch = geometry.place_whole(draw, shape, rule.shares, donor.shape)
+    paste = Paste(index, donor, Rect(0, 0, 0, 0), Rect(0, 0, 0, 0))
+    if outlines is not None and rule.placement == "objects":
+        found = _place_objects(draw, shape, paste, rule, outlines)
+    else:
+        found = _place(draw, shape, donor.shape, rule, outlines)
+    if found is None:
+        return MixPlan(shape, reason="no_patch")
+    return MixPlan(shape, paste._replace(patch=found[0], source=found[1]))
+
+
+def _place(
+    draw: geometry.PatchDraw,
+    shape: tuple[int, int],
+    donor_shape: tuple[int, int],
+    rule: PatchRule,
+    outlines: Outlines | None,
+) -> tuple[Rect, Rect] | None:
+    """Return a patch, and the source that the fit assigns to it."""
+    if outlines is not None and rule.placement == "avoid":
+        shares, ratios = rule.shares, rule.ratio_range
+        if rule.fit == "whole":
+            ratio = donor_shape[1] * shape[0] / (donor_shape[0] * shape[1])
+            most = min(shares[1], ratio, 1 / ratio)  # where the donor spans the image
+            shares, ratios = (min(shares[0], most), most), (ratio, ratio)
+        patch = search.place_avoid(draw, shape, shares, ratios, outlines.primary())
+    elif rule.fit == "whole":
+        patch = geometry.place_whole(draw, shape, rule.shares, donor_shape)
     elif rule.placement == "paper":
         patch = geometry.place_paper(draw, shape)
     else:
         patch = geometry.place_inside(draw, shape, rule.shares, rule.ratio_range)
     if patch is None:
-        return MixPlan(shape, reason="no_patch")
-    source = geometry.fit_source(rule.fit, draw, patch, shape, donor.shape)
-    return MixPlan(shape, Paste(index, donor, patch, source))
+        return None
+    return patch, geometry.fit_source(rule.fit, draw, patch, shape, donor_shape)
+
+
+def _place_objects(
+    draw: geometry.PatchDraw,
+    shape: tuple[int, int],
+    paste: Paste,
+    rule: PatchRule,
+    outlines: Outlines,
+) -> tuple[Rect, Rect] | None:
+    """Return a source that holds whole donor objects, and a patch; neither cuts an object."""
+    donor, rects = paste.donor.shape, outlines.donor(paste.donor, paste.where)
+    if not len(rects):
+        return None
+    if rule.fit == "whole":
+        whole = geometry.place_whole(draw, shape, rule.shares, donor)
+        size = None if whole is None else (whole.width, whole.height)
+        patch = size and search.place_clear(draw, shape, size, outlines.primary(), allow_whole=True)
+        return patch and (patch, Rect(0, 0, donor[1], donor[0]))
+    scale = geometry.scale_of(rule.fit, shape, donor)
+    return search.place_objects(draw, shape, outlines.primary(), donor, rects, rule.shares, scale)
 
 
 def is_number(value: Any) -> bool:

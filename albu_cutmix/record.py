@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from albu_cutmix.errors import InvalidSampleError
+from albu_cutmix.safety import NOTHING, Metrics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["REASONS", "VERSION", "MixRecord"]
 
-VERSION = 2
-REASONS = ("", "p", "no_patch", "no_donor")
+VERSION = 3
+REASONS = ("", "p", "no_patch", "no_donor", "unsafe")
 _DTYPES = {
     "shape": np.int32,
     "donors": np.int64,
@@ -27,6 +28,10 @@ _DTYPES = {
     "sources": np.int32,
     "owned_px": np.int64,
 }
+_COUNTS = (
+    "kept", "clipped", "dropped", "donor_kept", "donor_dropped", "remnant_px", "seam_px",
+    "seam_object_px", "seam_jump_px", "flags",
+)  # fmt: skip
 
 
 class MixRecord(NamedTuple):
@@ -38,7 +43,7 @@ class MixRecord(NamedTuple):
         version: Version of these fields.
         kind: "cutmix" (fired or not) or "none" (`MixTargets`).
         applied: Whether a patch was pasted.
-        reason: Why not: "" (it was), "p", "no_patch" or "no_donor".
+        reason: Why not: "" (it was), "p", "no_patch", "no_donor" or "unsafe".
         shape: (height, width) of the primary, (2,) int32.
         donors: Index of each donor in the pool, or in the list given in the call, (N,) int64.
         seeds: Seed under which a donor was mapped, -1 for none, (N,) int64.
@@ -48,7 +53,19 @@ class MixRecord(NamedTuple):
         owned_px: Output pixels taken from each donor, (N,) int64.
         lam: Share of output pixels owned by the primary, float32.
         blend: Weight of the primary in a blend of all pixels; 1.0 where nothing is blended.
+        lam_object: The primary's share of all pixels that show an object, of instance masks, else
+            of `mask`, else of boxes; -1.0 where none shows, or the call has no class label.
+        kept: Boxes, or instance masks, of the primary that come out unchanged.
+        clipped: Those that come out with box, mask or ignore field changed.
+        dropped: The rest of the primary's.
+        donor_kept: Boxes, or instance masks, of the donor that come out.
+        donor_dropped: Those that show, and were dropped.
+        least_visibility: Of the primary's that come out and are not ignored; 1.0 for none.
         remnant_px: Pixels that still show an object which was dropped: unlabelled ones.
+        seam_px: Pairs of neighbouring pixels of different owner.
+        seam_object_px: Those of them that cut an object in two.
+        seam_jump_px: Those of them with different values of `mask`.
+        flags: `SafetyFlag` bits; with reason "unsafe" those of the draw that was refused.
     """
 
     version: int
@@ -64,10 +81,23 @@ class MixRecord(NamedTuple):
     owned_px: NDArray[np.int64]
     lam: np.float32
     blend: float
+    lam_object: float
+    kept: int
+    clipped: int
+    dropped: int
+    donor_kept: int
+    donor_dropped: int
+    least_visibility: float
     remnant_px: int
+    seam_px: int
+    seam_object_px: int
+    seam_jump_px: int
+    flags: int
 
     @classmethod
-    def empty(cls, kind: str, reason: str, shape: tuple[int, int], slots: int = 1) -> MixRecord:
+    def empty(
+        cls, kind: str, reason: str, shape: tuple[int, int], slots: int = 1, *, flags: int = 0
+    ) -> MixRecord:
         """Return the record of a call in which nothing was pasted."""
         return cls(
             VERSION,
@@ -83,12 +113,12 @@ class MixRecord(NamedTuple):
             np.zeros(slots, np.int64),
             np.float32(1.0),
             1.0,
-            0,
+            *NOTHING._replace(flags=flags),
         )
 
     @classmethod
-    def from_plan(cls, kind: str, plan: MixPlan, remnant_px: int = 0) -> MixRecord:
-        """Return the record of a plan that pastes a patch."""
+    def from_plan(cls, kind: str, plan: MixPlan, metrics: Metrics = NOTHING) -> MixRecord:
+        """Return the record of a plan that pastes a patch, with its safety metrics."""
         assert plan.paste is not None  # noqa: S101 - for the type checker
         index, donor, patch, source = plan.paste
         return cls(
@@ -105,7 +135,7 @@ class MixRecord(NamedTuple):
             np.array([patch.area], np.int64),
             np.float32(plan.weights[0]),
             1.0,
-            remnant_px,
+            *metrics,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -172,9 +202,10 @@ def _read_arrays(row: dict[str, Any]) -> dict[str, NDArray[Any]]:
 
 def _read_scalars(row: dict[str, Any]) -> float:
     """Return `lam` of a record; raise ValueError where a scalar is of another kind."""
-    kinds = {"kind": str, "applied": bool, "reason": str, "remnant_px": int}
+    kinds = {"kind": str, "applied": bool, "reason": str, **dict.fromkeys(_COUNTS, int)}
     odd = [name for name, kind in kinds.items() if type(row[name]) is not kind]
-    odd += [name for name in ("lam", "blend") if type(row[name]) not in (int, float)]
+    shares = ("lam", "blend", "lam_object", "least_visibility")
+    odd += [name for name in shares if type(row[name]) not in (int, float)]
     if odd:
         raise ValueError(f"{odd[0]} is {row[odd[0]]!r}")
     return float(row["lam"])

@@ -84,7 +84,7 @@ def _rebuild_plan(record: MixRecord, mix: MixTransform, data: Mapping[str, Any])
     """Return the plan of a record; the donor is read in the pipeline's format."""
     shape = data["image"].shape[:2]
     if not record.applied:
-        return MixPlan(shape, reason=record.reason)
+        return MixPlan(shape, reason=record.reason, flags=record.flags)
     if len(record.donors) != 1:
         raise InvalidSampleError(
             f"a record of a pasted patch must hold one donor, got {len(record.donors)}. Is the "

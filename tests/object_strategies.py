@@ -1,8 +1,8 @@
 """Hypothesis strategies: instance masks, keypoints and aliases that are easy to get wrong.
 
-Masks overlap, lie in each other, have one pixel, none, several parts or a hole; boxes are tight,
-loose, or leave a part of the mask outside. Points lie at whole pixels (so on the patch's edges),
-between them, and beside the image where the pipeline allows it.
+Masks overlap, touch, lie in each other, have one pixel, none, several parts or a hole; boxes are
+tight, loose, or leave a part of the mask outside. Points lie at whole pixels (so on the patch's
+edges), between them, and beside the image where the pipeline allows it.
 """
 
 from __future__ import annotations
@@ -73,6 +73,16 @@ def inner(row: np.ndarray) -> np.ndarray:
     return out
 
 
+def beside(row: np.ndarray) -> np.ndarray:
+    """A mask moved right by its own width: an object that touches another."""
+    out = np.zeros_like(row)
+    xs = np.nonzero(row.any(0))[0]
+    if len(xs):
+        width = int(xs[-1] - xs[0]) + 1
+        out[:, width:] = row[:, : row.shape[1] - width]
+    return out
+
+
 def tight(row: np.ndarray) -> tuple[float, float, float, float] | None:
     """The box of a mask, None where it is empty."""
     ys, xs = np.nonzero(row)
@@ -106,10 +116,10 @@ def boxes_of_one(draw: Any, row: np.ndarray, *, outside: bool) -> tuple[float, .
 
 @st.composite
 def mask_sets(draw: Any, shape: tuple[int, int], dtype: str) -> list[np.ndarray]:
-    """None to five instance masks, the last one perhaps inside the first."""
+    """None to five instance masks, the last one perhaps inside the first, or touching it."""
     rows = draw(st.lists(masks_of_one(shape, dtype), max_size=4))
     if rows and draw(st.booleans()):
-        rows.append(inner(rows[0]))
+        rows.append(draw(st.sampled_from([inner, beside]))(rows[0]))
     return rows
 
 

@@ -93,6 +93,13 @@ class Settings:
     label_key: str = "label"
     classes: int | tuple[str, ...] | None = None
     label_mode: str = "soft"
+    label_weight: str = "area"
+    background: int | tuple[int, ...] | None = 0
+    seam_key: str | None = None
+    seam_width: int = 2
+    ignore_index: int | None = None
+    limits: Mapping[str, Any] | None = None
+    on_unsafe: str = "flag"
     record_key: str = "mix"
     bbox_format: str = "pascal_voc"
     bbox_limits: Mapping[str, float] = field(default_factory=dict)
@@ -647,7 +654,7 @@ def check_record(
     record: Any, primary: Sample, donors: Sequence[Sample], settings: Settings
 ) -> tuple[Sample, Rectangle, Rectangle]:
     """Assert a fired record against itself and the samples; return donor, patch and source."""
-    assert (record.version, record.kind) == (2, "cutmix")
+    assert (record.version, record.kind) == (3, "cutmix")
     assert record.applied is True
     assert record.reason == ""
     assert tuple(record.shape) == primary.shape

@@ -25,7 +25,6 @@ from oracle import (
     check_same_kind,
     check_unfired_record,
     from_format,
-    lam_of,
     mixed_image,
     mixed_mask,
     soft_label,
@@ -36,8 +35,15 @@ from oracle_objects import (
     mapped_point,
     mixed_masks,
     point_fates,
-    remnant,
     to_keypoint_format,
+)
+from oracle_safety import (
+    Report,
+    check_no_numbers,
+    check_numbers,
+    check_seam,
+    ignored,
+    measure,
 )
 
 FLOAT_IMAGE_TOLERANCE = 1e-6
@@ -292,12 +298,34 @@ def check_objects(
     return rows
 
 
+def check_mask_and_label(
+    out: Mapping[str, Any],
+    primary: Sample,
+    donor: Sample,
+    patch: Rectangle,
+    source: Rectangle,
+    report: Report,
+    settings: Settings,
+) -> None:
+    """Assert the semantic mask and the class label, unless a box may cut or show, or not."""
+    ignores = settings.ignore_index is not None
+    if primary.mask is not None and not (ignores and "seam" in report.unsure):
+        assert donor.mask is not None
+        mask = mixed_mask(primary.mask, donor.mask, patch, source)
+        check_array(out["mask"], ignored(mask, report.marks, settings.ignore_index), "output mask")
+    if primary.label is not None and not (
+        settings.label_weight == "object" and "shown" in report.unsure
+    ):
+        check_label(out, primary.label, donor.label, report.weights[0], settings)
+
+
 def check_mix(
     out: Mapping[str, Any],
     primary: Sample,
     donors: Sequence[Sample],
     settings: Settings,
     untouched: Mapping[str, Any] | None = None,
+    earlier: np.ndarray | None = None,
 ) -> None:
     """Assert everything about one mix that fired.
 
@@ -307,18 +335,19 @@ def check_mix(
         donors: The pool, in its order.
         settings: What was asked for.
         untouched: See the module; needed where there are boxes or keypoints.
+        earlier: The seam map that went in.
     """
     record = out[settings.record_key]
     donor, patch, source = check_record(record, primary, donors, settings)
     check_image(out["image"], primary.image, donor.image, patch, source, "output image")
-    if primary.mask is not None:
-        assert donor.mask is not None
-        check_array(out["mask"], mixed_mask(primary.mask, donor.mask, patch, source), "output mask")
-    if primary.label is not None:
-        check_label(out, primary.label, donor.label, lam_of(primary.shape, patch), settings)
-    rows = check_objects(out, untouched, primary, donor, patch, source, settings)
-    least, most = remnant(rows)
-    assert least <= record.remnant_px <= most, f"remnant {record.remnant_px}, not {least}..{most}"
+    report = measure(primary, donor, patch, source, settings)
+    check_numbers(record, report)
+    if settings.on_unsafe != "flag":
+        assert record.flags == 0, "an unsafe mix was let through"
+    if settings.seam_key is not None:
+        check_seam(out[settings.seam_key], report, patch, earlier)
+    check_mask_and_label(out, primary, donor, patch, source, report, settings)
+    check_objects(out, untouched, primary, donor, patch, source, settings)
     if primary.keypoints is not None:
         assert untouched is not None, "keypoints are compared with an identity run"
         check_keypoints(out, untouched, primary, donor, patch, source, settings)
@@ -331,12 +360,17 @@ def check_unfired(
     settings: Settings,
     reason: str,
     untouched: Mapping[str, Any] | None = None,
+    earlier: np.ndarray | None = None,
 ) -> None:
     """Assert everything about a call in which nothing was pasted: the sample as it was.
 
     Thresholds of the pipeline hold all the same, and row i of `masks` belongs to box i.
     """
     check_unfired_record(out[settings.record_key], primary.shape, reason)
+    check_no_numbers(out[settings.record_key])
+    if settings.seam_key is not None:
+        empty = np.zeros(primary.shape, np.uint8)
+        check_array(out[settings.seam_key], empty if earlier is None else earlier, "seam map")
     check_array(out["image"], primary.image, "output image")
     if primary.mask is not None:
         check_array(out["mask"], primary.mask, "output mask")

@@ -404,7 +404,8 @@ def check_call(call: Call, out: Mapping[str, Any], *, p: float = 1.0) -> None:
         assert p
         check_mix(out, call.primary, call.donors, call.settings, untouched)
     else:
-        assert record.reason == ("no_patch" if p else "p")
+        refused = record.reason == "unsafe" and call.settings.on_unsafe in ("skip", "resample")
+        assert record.reason == ("no_patch" if p else "p") or (p and refused)
         check_unfired(out, call.primary, call.settings, record.reason, untouched)
 
 

@@ -111,7 +111,10 @@ NAMES = "classes must be a count > 0 or a sequence of distinct names, got"
             "ratio_range must hold 0 < least <= greatest, got (2, 0.5). (1, 1) is the image's own",
         ),
         ({"ratio_range": (0, 1)}, "ratio_range must hold 0 < least <= greatest, got (0, 1)."),
-        ({"placement": "outside"}, "placement must be one of inside, paper, got 'outside'."),
+        (
+            {"placement": "outside"},
+            "placement must be one of inside, paper, avoid, objects, got 'outside'.",
+        ),
         ({"fit": "zoom"}, "fit must be one of cover, stretch, crop, whole, error, got 'zoom'."),
         ({"bbox_mode": "cut"}, "bbox_mode must be one of clip, keep, drop, got 'cut'."),
         ({"bbox_mode": None}, "bbox_mode must be one of clip, keep, drop, got None."),
@@ -1708,17 +1711,17 @@ def test_pipeline_works_after_an_error():
     [
         pytest.param("{", "a record must be one line of JSON, got '{'.", id="no-json"),
         pytest.param(
-            '{"version": 3}',
-            "a record must be a JSON object of version 2, got version 3. Read it with the release "
+            '{"version": 4}',
+            "a record must be a JSON object of version 3, got version 4. Read it with the release "
             "of albu_cutmix that wrote it.",
             id="newer",
         ),
-        pytest.param('{"version": 1}', "of version 2, got version 1.", id="older"),
-        pytest.param("[1]", "of version 2, got version None.", id="no-object"),
-        pytest.param("{}", "of version 2, got version None.", id="no-version"),
+        pytest.param('{"version": 1}', "of version 3, got version 1.", id="older"),
+        pytest.param("[1]", "of version 3, got version None.", id="no-object"),
+        pytest.param("{}", "of version 3, got version None.", id="no-version"),
         pytest.param(
-            '{"version": 2, "colour": 3}',
-            "a record must hold every field once; missing or odd: ['applied', 'blend', 'colour',",
+            '{"version": 3, "colour": 3}',
+            "a record must hold every field once; missing or odd: ['applied', 'blend', 'clipped', 'colour',",
             id="odd-fields",
         ),
     ],

@@ -13,8 +13,9 @@ from scene_files import write_scenes
 from albu_cutmix import CutMix, InvalidArgumentError, InvalidSampleError, MixRecord, draw_mix
 from albu_cutmix.canvas import draw_legend, to_rgb
 from albu_cutmix.cli import main
-from albu_cutmix.draw import Group, draw_groups, match_fates
+from albu_cutmix.draw import Group, draw_groups
 from albu_cutmix.geometry import Rect
+from albu_cutmix.matching import match_fates
 from albu_cutmix.plan import MixPlan, Paste
 from albu_cutmix.scenes import OBJECT_CLASSES, SCENE_CLASSES, scene_pool
 
@@ -265,7 +266,7 @@ def test_demo_figures_are_those_of_the_records(tmp_path, capsys):
     ("arguments", "words"),
     [
         (["--coco", "a.json"], "--coco JSON and --images DIR must be given together"),
-        (["--voc", "a", "--yolo", "b"], "give one data set, got --voc and --yolo"),
+        (["--voc", "a", "--yolo", "b"], "or --yolo YAML, got --voc and --yolo."),
         (["--n", "0"], "--n must be at least 1, got 0"),
         (["--yolo", "missing.yaml"], "missing.yaml"),
     ],

@@ -293,13 +293,19 @@ def test_every_part_counts(key, value):
 class HandRecord:
     """The record of the mix below."""
 
-    version, kind, applied, reason = 2, "cutmix", True, ""
+    version, kind, applied, reason = 3, "cutmix", True, ""
     shape = np.array([2, 4])
     donors, seeds = np.array([0]), np.array([-1])
     donor_shapes = np.array([[2, 4]])
     patches = sources = np.array([[2, 0, 4, 1]])
     owned_px = np.array([2])
     lam, blend, remnant_px = np.float32(0.75), 1.0, 0
+    # Masks are one region on either side: 6 pixels stay, 2 come, and every pair cuts and jumps.
+    lam_object, seam_px, seam_object_px, seam_jump_px = 0.75, 3, 3, 3
+    # Of the primary's two boxes one is halved, one covered; the donor's shows by half.
+    kept, clipped, dropped, donor_kept, donor_dropped = 0, 1, 1, 1, 0
+    least_visibility = 0.5
+    flags = 1 + 2 + 32 + 64  # erased, truncated, seam on an object, label jump
 
 
 def hand_made():

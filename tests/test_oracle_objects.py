@@ -435,13 +435,32 @@ def test_points_of_the_output():
 class Record:
     """The record of the mixes below."""
 
-    version, kind, applied, reason = 2, "cutmix", True, ""
+    version, kind, applied, reason = 3, "cutmix", True, ""
     shape = np.array([2, 4])
     donors, seeds = np.array([0]), np.array([-1])
     donor_shapes = np.array([[2, 4]])
     patches = sources = np.array([[2, 0, 4, 1]])
     owned_px = np.array([2])
     lam, blend, remnant_px = np.float32(0.75), 1.0, 0
+    # Without a class label shares are not measured. Left of the patch row 2 of the masks is cut,
+    # below it row 1, which no box owns.
+    lam_object, seam_px, seam_object_px, seam_jump_px = -1.0, 3, 3, 0
+    # Box 0 is marked, box 1 untouched; the donor's comes out.
+    kept, clipped, dropped, donor_kept, donor_dropped = 1, 1, 0, 1, 0
+    least_visibility = 1.0
+    flags = 32  # seam on an object
+
+
+class RemnantRecord(Record):
+    """The record of a mix that drops box 0, which shows one pixel."""
+
+    clipped, dropped, remnant_px, flags = 0, 1, 1, 16 + 32
+
+
+class LayersRecord(Record):
+    """The record of a mix without objects."""
+
+    seam_object_px = kept = clipped = donor_kept = flags = 0
 
 
 class UnfiredRecord(Record):
@@ -451,6 +470,7 @@ class UnfiredRecord(Record):
     donors, owned_px = np.array([-1]), np.array([0])
     donor_shapes, patches = np.zeros((1, 2), np.int32), np.zeros((1, 4), np.int32)
     sources, lam = patches, np.float32(1)
+    kept = clipped = donor_kept = seam_px = seam_object_px = flags = 0
 
 
 SETTINGS = Settings(
@@ -581,11 +601,11 @@ def test_the_remnant_counts():
         "row": [0.0, 1.0],
         "seen": [0.5, 1.0],
     }
-    with pytest.raises(AssertionError, match="remnant"):
-        oracle_checks.check_mix(rest, primary, [DONOR], settings, UNTOUCHED)
-    record = Record()
-    record.remnant_px = 1
+    record = RemnantRecord()
     oracle_checks.check_mix({**rest, "mix": record}, primary, [DONOR], settings, UNTOUCHED)
+    record.remnant_px = 0
+    with pytest.raises(AssertionError, match="remnant"):
+        oracle_checks.check_mix({**rest, "mix": record}, primary, [DONOR], settings, UNTOUCHED)
 
 
 def unfired():
@@ -629,7 +649,7 @@ def test_layers_are_pasted_row_by_row():
     primary = Sample(PRIMARY.image, masks=np.stack([drawn("1111", "1111"), drawn("....", "....")]))
     donor = Sample(DONOR.image, masks=np.stack([drawn("2222", "2222"), drawn("3333", "3333")]))
     layers = np.stack([drawn("1122", "1111"), drawn("..33", "....")])
-    out = {"mix": Record(), "image": OUT["image"], "masks": layers}
+    out = {"mix": LayersRecord(), "image": OUT["image"], "masks": layers}
     oracle_checks.check_mix(out, primary, [donor], settings)
     with pytest.raises(AssertionError):
         oracle_checks.check_mix({**out, "masks": layers[::-1]}, primary, [donor], settings)

@@ -28,7 +28,7 @@ from strategies import (
 from albu_cutmix import boxes, functional, geometry, labels, masks
 from albu_cutmix.fates import ObjectRule
 from albu_cutmix.geometry import Rect
-from albu_cutmix.host import base, fields, instances, objects, points, rows
+from albu_cutmix.host import class_label, fields, instances, objects, points, rows
 from albu_cutmix.plan import MixPlan
 from albu_cutmix.transforms import cutmix
 
@@ -134,7 +134,9 @@ def lam_nominal(patch):
 
 def label_not_mixed(patch):
     """The label keeps the primary's class, whatever shows."""
-    patch.setattr(base, "mix_labels", lambda vectors, weights: labels.mix_labels(vectors, (1, 0)))
+    patch.setattr(
+        class_label, "mix_labels", lambda vectors, weights: labels.mix_labels(vectors, (1, 0))
+    )
 
 
 def sides_swapped(patch):

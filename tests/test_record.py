@@ -15,6 +15,10 @@ from albu_cutmix import CutMix, InvalidSampleError, MixRecord
 
 int32, int64 = st.integers(0, 2**31 - 1), st.integers(-1, 2**63 - 1)
 SHAPE = (11, 17)
+COUNTS = (
+    "kept", "clipped", "dropped", "donor_kept", "donor_dropped", "remnant_px", "seam_px",
+    "seam_object_px", "seam_jump_px", "flags",
+)  # fmt: skip
 
 
 @st.composite
@@ -28,10 +32,10 @@ def records(draw):
         return np.array(flat, dtype).reshape((slots, width) if width else slots)
 
     return MixRecord(
-        version=2,
+        version=3,
         kind=draw(st.sampled_from(["cutmix", "none"])),
         applied=draw(st.booleans()),
-        reason=draw(st.sampled_from(["", "p", "no_patch", "no_donor"])),
+        reason=draw(st.sampled_from(["", "p", "no_patch", "no_donor", "unsafe"])),
         shape=np.array([draw(int32), draw(int32)], np.int32),
         donors=array(int64, None, np.int64),
         seeds=array(int64, None, np.int64),
@@ -41,7 +45,9 @@ def records(draw):
         owned_px=array(int64, None, np.int64),
         lam=np.float32(draw(st.floats(0, 1, width=32))),
         blend=draw(st.floats(0, 1)),
-        remnant_px=draw(int32),
+        lam_object=draw(st.floats(-1, 1)),
+        **{name: draw(int32) for name in COUNTS},
+        least_visibility=draw(st.floats(0, 1)),
     )
 
 
@@ -137,11 +143,11 @@ def test_default_collate_stacks_records():
     ("line", "words"),
     [
         pytest.param("no json", "must be one line of JSON, got 'no json'", id="no-json"),
-        pytest.param("[1, 2]", "must be a JSON object of version 2, got version None", id="list"),
+        pytest.param("[1, 2]", "must be a JSON object of version 3, got version None", id="list"),
         pytest.param("{}", "got version None", id="no-version"),
         pytest.param('{"version": 99}', "got version 99", id="another-version"),
         pytest.param('{"version": 1}', "got version 1", id="older-version"),
-        pytest.param('{"version": 2}', "every field once; missing or odd: .*lam", id="fields"),
+        pytest.param('{"version": 3}', "every field once; missing or odd: .*lam", id="fields"),
     ],
 )
 def test_bad_lines_are_refused(line, words):

@@ -421,11 +421,11 @@ TWO = [CutMix(POOL), CutMix(POOL, record_key="second")]
     [
         pytest.param(
             RECORD._replace(version=1),
-            "a record must be of version 2, got 1. Replay it with the release of albu_cutmix that "
+            "a record must be of version 3, got 1. Replay it with the release of albu_cutmix that "
             "wrote it.",
             id="older",
         ),
-        pytest.param(RECORD._replace(version=3), "must be of version 2, got 3.", id="newer"),
+        pytest.param(RECORD._replace(version=4), "must be of version 3, got 4.", id="newer"),
         pytest.param(
             RECORD.to_json(),
             "replay needs one MixRecord, got str. Take a row out of a batch, and read a line of a "

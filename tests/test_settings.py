@@ -25,6 +25,7 @@ from albu_cutmix import (
     InvalidArgumentError,
     MemoryPool,
     MixTargets,
+    SafetyLimits,
     attach_pool,
 )
 
@@ -48,6 +49,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "label_key": "target",
         "classes": ["ant", "bee", "cow"],
         "label_mode": "pair",
+        "label_weight": "object",
+        "background": (0, 255),
+        "seam_key": "seam",
+        "seam_width": 3,
+        "ignore_index": 255,
+        "limits": SafetyLimits(truncated=0.5, erased=None),
+        "on_unsafe": "skip",
         "record_key": "cut",
         "metadata_key": "donors",
         "p": 0.25,
@@ -59,6 +67,7 @@ TARGETS = {
     "classes": ["ant", "bee"],
     "label_key": "target",
     "label_mode": "pair",
+    "seam_key": "seam",
     "record_key": "r",
 }
 
@@ -335,7 +344,8 @@ def test_policy_is_plain(name):
     assert json.loads(json.dumps(policy)) == policy
     assert yaml.safe_load(yaml.safe_dump(policy)) == policy
     for key, value in ARGUMENTS[name].items():
-        assert policy[key] == (list(value) if isinstance(value, tuple) else value)
+        plain = value.as_dict() if isinstance(value, SafetyLimits) else value
+        assert policy[key] == (list(value) if isinstance(value, tuple) else plain)
     assert policy["pool"]["length"] == 1
     assert re.fullmatch("[0-9a-f]{16}", policy["pool"]["digest"])
 
@@ -624,3 +634,28 @@ def test_pool_attached_later_brings_its_classes():
     mix = attach_pool(CutMix(ants), bees)
     assert list(mix.classes) == ["bee"]
     assert attach_pool(CutMix(ants, classes=["cow"]), bees).classes == ["cow"]
+
+
+class Narrow(CutMix):
+    """A mix with some arguments fixed."""
+
+    def __init__(self, pool: Any = None, *, fit: str = "crop", p: float = 0.5) -> None:
+        super().__init__(pool, fit=fit, area_range=(0.1, 0.2), p=p)
+
+
+class Wide(CutMix):
+    """A mix with an argument of its own that hands the others on."""
+
+    def __init__(self, pool: Any = None, *, note: str = "", **rest: Any) -> None:
+        self.note = note
+        super().__init__(pool, **rest)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_subclasses_are_saved_by_their_own_arguments(form, tmp_path):
+    """Fewer arguments or more: a subclass needs no further code to be saved and loaded."""
+    narrow = saved(A.Compose([Narrow([donor()], fit="stretch", p=0.25)]), form, tmp_path)
+    assert (narrow.transforms[0].fit, narrow.transforms[0].p) == ("stretch", 0.25)
+    assert narrow.transforms[0].area_range == (0.1, 0.2)
+    wide = saved(A.Compose([Wide(note="n", alpha=0.5)]), form, tmp_path)
+    assert (wide.transforms[0].note, wide.transforms[0].alpha) == ("n", 0.5)

@@ -19,13 +19,18 @@ from albumentations.core.type_definitions import Targets
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.fates import Verdict
 from albu_cutmix.host.calls import check_aliases, check_call, check_keys
-from albu_cutmix.host.fields import label_fields
+from albu_cutmix.host.class_label import ClassLabel
+from albu_cutmix.host.observe import Observation, observe
+from albu_cutmix.host.seam_map import SeamMap
 from albu_cutmix.host.settings import SavedSettings
+from albu_cutmix.host.unsafe import draw_safe
 from albu_cutmix.host.versions import SampledParams
 from albu_cutmix.host.workers import rank, stream_seed, worker_seed
-from albu_cutmix.labels import LabelRule, mix_labels
+from albu_cutmix.labels import LabelRule
+from albu_cutmix.limits import SafetyRule
 from albu_cutmix.plan import MixPlan
 from albu_cutmix.record import MixRecord
+from albu_cutmix.safety import Safety
 
 __all__ = ["MixTransform"]
 
@@ -42,6 +47,7 @@ class _Hooks:
     random_generator: np.random.Generator
     #: Gives the plan of a call in place of a draw, for a replay.
     script: Callable[[Mapping[str, Any]], MixPlan] | None = None
+    safety_rule = SafetyRule()
 
     def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
         """Draw everything that is random in one call."""
@@ -49,7 +55,17 @@ class _Hooks:
 
     def make_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
         """Return the plan of one call."""
-        return self.draw_plan(data, rng) if self.script is None else self.script(data)
+        if self.script is not None:
+            return self.script(data)
+        return draw_safe(
+            lambda: self.draw_plan(data, rng),
+            lambda plan: self.judge(plan, data)[1].metrics.flags,
+            self.safety_rule.on_unsafe,
+        )
+
+    def judge(self, plan: MixPlan, data: Mapping[str, Any]) -> tuple[Verdict | None, Safety]:
+        """Say what becomes of every object of a call, and how safe that is."""
+        raise NotImplementedError
 
     if SampledParams is None:
 
@@ -83,6 +99,8 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
         record_key: Name of the record.
         p: Probability.
         metadata_key: Name of a list of donors in the call.
+        seam_key: Name of the seam map; None: there is none.
+        safety_rule: What is measured, drawn and done.
 
     Raises:
         InvalidArgumentError: If p or a key is not valid.
@@ -100,20 +118,27 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
         p: float,
         *,
         metadata_key: str = "mix_metadata",
+        seam_key: str | None = None,
+        safety_rule: SafetyRule = SafetyRule(),  # noqa: B008 - frozen
     ) -> None:
         if isinstance(p, bool) or not isinstance(p, (int, float, np.floating)) or not 0 <= p <= 1:
             raise InvalidArgumentError(f"p must be a probability in [0, 1], got {p!r}.")
         named = {"label_key": label_key, "record_key": record_key, "metadata_key": metadata_key}
+        named |= {} if seam_key is None else {"seam_key": seam_key}
         check_keys(named)
         # Read by set_random_seed, which the host's constructor calls.
         self.label_key, self.record_key = label_key, record_key
         super().__init__(p=float(p))
-        self._label_rule = label_rule
+        self.label_rule, self.safety_rule, self.seam_key = label_rule, safety_rule, seam_key
+        self._seam = SeamMap(seam_key, safety_rule.seam_width)
+        #: Called with the `Observation` of each call, for an audit.
+        self.tap: Callable[[Observation], None] | None = None
+        self.tap_field: str | None = None  # the label field of boxes that names classes
         self.aliases: dict[str, str] = {}
         self._worker_seed: int | None = None
         # Announced, not registered: registered keys pass through array functions of 2.0.8 that
         # cannot take a string.
-        self._own_keys = {*named.values(), self._donor_label_key, "pool_index"}
+        self._own_keys = {*named.values(), self._label.donor_key, "pool_index"}
         self._available_keys |= self._own_keys
 
     @property
@@ -122,8 +147,8 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
         return {name: self.get_processor(name) for name in ("bboxes", "keypoints")}
 
     @property
-    def _donor_label_key(self) -> str:
-        return f"{self.label_key}_donor"
+    def _label(self) -> ClassLabel:
+        return ClassLabel(self.label_key, self.label_rule)
 
     @property
     def _salt(self) -> tuple[str, str]:
@@ -166,6 +191,10 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
 
     def add_targets(self, additional_targets: dict[str, str]) -> None:
         """Take additional targets; each is mixed with the donor's data under the same key."""
+        if self.seam_key is not None and additional_targets.get(self.seam_key) == "mask":
+            # So that other transforms carry the seam map along; here it is no alias.
+            additional_targets = {**additional_targets}
+            del additional_targets[self.seam_key]
         check_aliases(additional_targets, self._own_keys, type(self).__name__)
         super().add_targets(additional_targets)
         self.aliases |= additional_targets
@@ -185,15 +214,16 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
         """Apply a plan to every target of the call, then add label and record."""
         plan: MixPlan = getattr(params, "params", params)["plan"]
         if plan.paste is None:
-            return self.unmixed({key: _contiguous(kwargs[key]) for key in kwargs}, plan.reason)
+            same = {key: _contiguous(kwargs[key]) for key in kwargs}
+            return self.unmixed(same, plan.reason, plan.flags)
         shape = kwargs["image"].shape[:2]
         if plan.shape != shape:  # only a replay of the host can bring the plan of another call
             raise InvalidSampleError(
                 f"{type(self).__name__} was planned for an image of {plan.shape} (height, width), "
                 f"got {shape}. Replay it on an image of that size."
             )
-        verdict = self.judge(plan, kwargs)
-        known = {"data": kwargs, "verdict": verdict}
+        verdict, safety = self.judge(plan, kwargs)
+        known = {"data": kwargs, "verdict": verdict, "safety": safety}
         if SampledParams is None:
             params = {**params, **known}
         else:
@@ -202,67 +232,38 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
         masks = kwargs.get("masks")
         if SampledParams is None and isinstance(masks, (list, tuple)) and not masks:
             out["masks"] = self.apply_to_masks(masks, **params)  # 2.0.8 leaves out empty lists
-        if self._has_label(kwargs):
-            self._mix_label(out, plan)
-        remnant = 0 if verdict is None else verdict.remnant_px
-        out[self.record_key] = MixRecord.from_plan(self.kind, plan, remnant_px=remnant)
+        if self.has_label(kwargs):
+            self._label.mix(out, plan.paste, safety.weights)
+        self._seam.add(out, plan, safety)
+        out[self.record_key] = MixRecord.from_plan(self.kind, plan, safety.metrics)
+        if self.tap is not None:
+            self.tap(observe(self, kwargs, out, plan, verdict, safety))
         return out
-
-    def judge(self, plan: MixPlan, data: Mapping[str, Any]) -> Verdict | None:  # noqa: ARG002
-        """Say what becomes of every object of a call; None where it has none."""
-        return None
 
     def align(self, data: dict[str, Any]) -> None:
         """Do to a call in which nothing is pasted what does not depend on a patch."""
 
-    def unmixed(self, data: dict[str, Any], reason: str) -> dict[str, Any]:
+    def unmixed(self, data: dict[str, Any], reason: str, flags: int = 0) -> dict[str, Any]:
         """Return the call with label and record as they are where nothing was pasted."""
         self.align(data)
-        if self._has_label(data):
-            label = data[self.label_key]
-            if self._label_rule.mode == "pair":
-                self._label_rule.check_pair(label, label, "the primary", "the primary")
-                data[self._donor_label_key] = label
-            else:
-                data[self.label_key] = mix_labels(
-                    [self._label_rule.soften(label, "the primary")], [1.0]
-                )
+        if self.has_label(data):
+            self._label.convert(data)
         shape = data["image"].shape[:2]
-        data[self.record_key] = MixRecord.empty(self.kind, reason, shape)
+        self._seam.keep(data, shape)
+        data[self.record_key] = MixRecord.empty(self.kind, reason, shape, flags=flags)
+        if self.tap is not None:
+            self.tap(observe(self, data, data))
         return data
 
-    def _mix_label(self, out: dict[str, Any], plan: MixPlan) -> None:
-        assert plan.paste is not None  # noqa: S101 - for the type checker
-        label, donor, where = out[self.label_key], plan.paste.donor.label, plan.paste.where
-        if donor is None:
-            raise InvalidSampleError(
-                f"the primary has a class label under {self.label_key!r}, {where} has none. Give "
-                "every donor of the pool a label, or leave the label out of the call."
-            )
-        rule = self._label_rule
-        if rule.mode == "pair":
-            rule.check_pair(label, donor, "the primary", where)
-            out[self._donor_label_key] = donor
-            return
-        vectors = [rule.soften(label, "the primary"), rule.soften(donor, where)]
-        if len(vectors[0]) != len(vectors[1]):
-            raise InvalidSampleError(
-                f"label vectors must have one length, got {len(vectors[0])} in the primary and "
-                f"{len(vectors[1])} in {where}."
-            )
-        out[self.label_key] = mix_labels(vectors, plan.weights)
-
-    def _has_label(self, data: dict[str, Any]) -> bool:
-        """Whether the call holds a class label; a processor's label field is never one."""
-        if data.get(self.label_key) is None:
-            return False
-        processors = self.row_processors.values()
-        return not any(self.label_key in label_fields(processor) for processor in processors)
+    def has_label(self, data: Mapping[str, Any]) -> bool:
+        """Whether the call holds a class label."""
+        return self._label.is_in(data, self.row_processors.values())
 
     def _check_call(self, data: dict[str, Any]) -> None:
         """Raise InvalidSampleError for what cannot be mixed truthfully, fired or not."""
         check_call(data, type(self).__name__, self.aliases, self.get_processor)
         self.check_fields(data)
+        self._seam.check(data)
         self._check_twice(data)
 
     def check_fields(self, data: Mapping[str, Any]) -> None:
@@ -276,7 +277,7 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
                 f"the call already holds a record under {self.record_key!r}. Two mixes that can "
                 f"both be called need different names: {type(self).__name__}(record_key=...)."
             )
-        if self._is_second(data, record) and self._has_label(data):
+        if self._is_second(data, record) and self.has_label(data):
             raise InvalidSampleError(
                 f"the label {self.label_key!r} was mixed before, and a pair cannot be mixed a "
                 "second time. Use label_mode='soft' in every mix of the pipeline."
@@ -284,8 +285,8 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
 
     def _is_second(self, data: dict[str, Any], record: Any) -> bool:
         """Whether a pair would be mixed twice, as a pair or otherwise."""
-        paired = self._donor_label_key in data
-        if self._label_rule.mode == "soft":
+        paired = self._label.donor_key in data
+        if self.label_rule.mode == "soft":
             return paired
         mixed = (isinstance(v, MixRecord) and v.kind != "none" for v in data.values())
         return (paired and record is None) or any(mixed)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from albu_cutmix.checks import check_image, check_mask, check_masks
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.host.fields import label_fields
 
-__all__ = ["check_aliases", "check_call", "check_keys"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["check_aliases", "check_call", "check_ignore_index", "check_keys", "check_objects"]
 
 REFUSED = frozenset({"images", "volume", "volumes", "mask3d", "masks3d"})
 TARGETS = REFUSED | {"image", "mask", "masks", "bboxes", "keypoints"}
@@ -88,6 +93,36 @@ def check_call(
                 f"{name} got {given[0]} without their format. Put it into a pipeline with "
                 f"{argument}: A.Compose([...], {argument}=A.{params}(...))."
             )
+
+
+def check_ignore_index(mask: NDArray[Any], index: int | None) -> None:
+    """Raise InvalidSampleError unless a mask can hold an index."""
+    if index is not None and not _holds(mask, index):
+        raise InvalidSampleError(
+            f"ignore_index={index} must be a value that mask can hold, got a mask of dtype "
+            f"{mask.dtype}. Choose another index, or convert the mask."
+        )
+
+
+def check_objects(data: Mapping[str, Any], masks_mode: str, argument: str) -> None:
+    """Raise InvalidSampleError where a call has no objects, and an argument asks for them."""
+    given = [key for key in ("masks", "mask", "bboxes") if data.get(key) is not None]
+    if not given or (given == ["masks"] and masks_mode == "layers"):
+        raise InvalidSampleError(
+            f"{argument} needs objects in the call: instance masks, mask or bboxes, got "
+            f"{'masks as layers' if given else 'none of them'}. Pass them, or leave it out."
+        )
+
+
+def _holds(mask: NDArray[Any], value: int) -> bool:
+    """Whether the dtype of a mask holds a whole number exactly."""
+    kind: str = mask.dtype.kind
+    if kind == "b":
+        return value in (0, 1)
+    if kind == "f":
+        return bool(np.abs(value) <= 2 ** (np.finfo(mask.dtype).nmant + 1))
+    limits = np.iinfo(mask.dtype)
+    return bool(limits.min <= value <= limits.max)
 
 
 def _check_aliases(data: Mapping[str, Any], name: str, aliases: Mapping[str, str]) -> None:

@@ -117,7 +117,7 @@ def judge_call(
     image = Rect(0, 0, plan.shape[1], plan.shape[0])
     remnant = count_remnant(fates, fates.bboxes if own is None else own, image, paste.patch, planes)
     remnant += count_remnant(theirs, theirs.bboxes, paste.patch)
-    return Verdict(fates, theirs, planes, remnant)
+    return Verdict(fates, theirs, planes, index, remnant)
 
 
 def _filter(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from albu_cutmix.limits import SafetyLimits
 from albu_cutmix.pool import describe_pool
 
 __all__ = ["SavedSettings"]
@@ -21,8 +23,23 @@ class SavedSettings:
     pool: Any = None  # where donors come from
 
     def get_transform_init_args_names(self) -> tuple[str, ...]:
-        """Return the names of the arguments that are saved and printed."""
-        raise NotImplementedError
+        """Return the names of the arguments that are saved and printed: all but pool and p.
+
+        A subclass that takes further keywords hands them on, so they are those of its parent.
+        """
+        names: dict[str, None] = {}
+        for cls in type(self).__mro__:
+            if "__init__" in vars(cls):
+                parameters = inspect.signature(vars(cls)["__init__"]).parameters.values()
+                named = [
+                    one.name
+                    for one in parameters
+                    if one.kind is one.KEYWORD_ONLY or one.kind is one.POSITIONAL_OR_KEYWORD
+                ]
+                names |= dict.fromkeys(named)
+                if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+                    break
+        return tuple(name for name in names if name not in ("self", "pool", "p"))
 
     @classmethod
     def get_class_fullname(cls) -> str:
@@ -60,6 +77,8 @@ class SavedSettings:
 
 def _plain(value: Any) -> Any:
     """Return a value in what JSON and YAML both hold: numbers, strings, lists, mappings."""
+    if isinstance(value, SafetyLimits):
+        return _plain(value.as_dict())
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

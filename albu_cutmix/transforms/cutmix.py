@@ -11,14 +11,19 @@ from albu_cutmix.errors import EmptyPoolError, InvalidArgumentError, InvalidSamp
 from albu_cutmix.fates import ObjectRule, Verdict
 from albu_cutmix.functional import paste_image, paste_layers, paste_mask
 from albu_cutmix.host.base import MixTransform
+from albu_cutmix.host.calls import check_ignore_index, check_objects
 from albu_cutmix.host.donors import check_pool, check_pool_index, read_donor
 from albu_cutmix.host.instances import align_masks, mix_instances
 from albu_cutmix.host.objects import FieldNames, judge_call, mix_bboxes
+from albu_cutmix.host.outlining import CallOutlines
 from albu_cutmix.host.points import KeypointRule, mix_keypoints
 from albu_cutmix.host.rows import alias_rows
 from albu_cutmix.labels import LabelRule
+from albu_cutmix.limits import SafetyLimits, SafetyRule
 from albu_cutmix.plan import MixPlan, PatchRule, make_plan
+from albu_cutmix.safety import Safety, assess
 from albu_cutmix.sample import Donor
+from albu_cutmix.seams import ignore_cuts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +49,10 @@ class CutMix(MixTransform):
             `placement="paper"`.
         ratio_range: Least and greatest (w / W) / (h / H) of the patch, log-uniform, narrowed to
             what fits the share; (1, 1) is the image's aspect.
-        placement: "inside", uniform over all positions that hold the patch whole, or "paper", the
-            reference procedure to the letter (clipped at the border).
+        placement: "inside", uniform over all positions that hold the patch whole; "paper", the
+            reference procedure to the letter (clipped at the border); "avoid", where it touches
+            no object of the primary (shrunk where there is no room); "objects", the patch holds
+            whole objects of the donor and cuts none of either side. Without room: "no_patch".
         fit: How a donor of another size is fitted: "cover" (scaled, aspect kept, until it covers
             the primary, centred), "stretch" (to the primary's size), "crop" (not scaled: a random
             window), "whole" (the whole donor becomes the patch: ResizeMix) or "error".
@@ -70,6 +77,19 @@ class CutMix(MixTransform):
         classes: Number or names of the classes; None is `pool.classes`.
         label_mode: "soft": a float32 vector mixed by visible pixels; "pair": the label as it is,
             and the donor's beside it under `<label_key>_donor`, with `lam` in the record.
+        label_weight: "area": labels are weighted by owned pixels; "object": by the pixels that
+            show an object, of instance masks, else `mask`, else boxes. Where none shows, by area.
+        background: Value, or values, of `mask` that are no object; None: every value is one.
+        seam_key: Name under which a map of `SeamFlag` bits comes, (H, W) uint8. Registered in
+            `additional_targets` as a mask, later geometry carries it along.
+        seam_width: How many pixels deep the map is marked on either side of the seam.
+        ignore_index: Written into `mask` wherever the map holds more than SEAM: where an object
+            is cut or the labels jump. None: nothing is.
+        limits: From where on a mix is flagged as unsafe: `SafetyLimits`, or its arguments as a
+            mapping; None is `SafetyLimits()`.
+        on_unsafe: What becomes of a flagged mix: "flag" (it stays, flagged in the record),
+            "resample" (up to 10 draws, then skip), "skip" (not applied, reason "unsafe") or
+            "raise".
         record_key: Name of the `MixRecord` in the result. Two mixes that can both be called in
             one pipeline need different names.
         metadata_key: Name of a list of donors in the call; it wins over `pool`.
@@ -91,6 +111,7 @@ class CutMix(MixTransform):
         InvalidArgumentError: If an argument is out of range or contradicts another.
         EmptyPoolError: If the pool is empty.
         InvalidSampleError: In a call, if primary or donor cannot be mixed truthfully.
+        UnsafeMixError: In a call, if the mix is unsafe and `on_unsafe` is "raise".
 
     >>> import albumentations as A
     >>> donors = [{"image": np.full((8, 8, 3), 255, np.uint8), "label": 1}]
@@ -122,6 +143,13 @@ class CutMix(MixTransform):
         label_key: str = "label",
         classes: int | Sequence[str] | None = None,
         label_mode: str = "soft",
+        label_weight: str = "area",
+        background: int | Sequence[int] | None = 0,
+        seam_key: str | None = None,
+        seam_width: int = 2,
+        ignore_index: int | None = None,
+        limits: SafetyLimits | Mapping[str, Any] | None = None,
+        on_unsafe: str = "flag",
         record_key: str = "mix",
         metadata_key: str = "mix_metadata",
         p: float = 0.5,
@@ -132,11 +160,15 @@ class CutMix(MixTransform):
         self._names = FieldNames(visibility_field, ignore_field, mask_index_field)
         self._names.check(masks_mode)
         self._keypoint_rule = KeypointRule(keypoint_mode, keypoint_visibility_field)
-        super().__init__(
-            LabelRule(label_mode, classes), label_key, record_key, p, metadata_key=metadata_key
+        safety = SafetyRule(
+            seam_width, ignore_index, background, label_weight, SafetyLimits.of(limits), on_unsafe
         )
-        self.alpha, self.area_range, self.ratio_range = alpha, area_range, ratio_range
-        self.placement, self.fit = placement, fit
+        super().__init__(
+            LabelRule(label_mode, classes), label_key, record_key, p, metadata_key=metadata_key,
+            seam_key=seam_key, safety_rule=safety,
+        )  # fmt: skip
+        for rule in (self._patch_rule, safety):
+            self.__dict__.update(vars(rule))  # every argument is an attribute of its name
         self.bbox_mode, self.min_visibility = bbox_mode, min_visibility
         self.visibility_field, self.ignore_field = visibility_field, ignore_field
         self.masks_mode, self.mask_index_field = masks_mode, mask_index_field
@@ -159,16 +191,7 @@ class CutMix(MixTransform):
         if self._classes_of_pool and pool is not None:
             # Kept as an argument: a saved pipeline then needs no pool to know its classes.
             self.classes = getattr(pool, "classes", None)
-            self._label_rule = LabelRule(self.label_mode, self.classes)
-
-    def get_transform_init_args_names(self) -> tuple[str, ...]:
-        """Return the arguments that a repr shows: a live pool is none of them."""
-        return (
-            "alpha", "area_range", "ratio_range", "placement", "fit", "bbox_mode",
-            "min_visibility", "visibility_field", "ignore_field", "masks_mode",
-            "mask_index_field", "keypoint_mode", "keypoint_visibility_field", "label_key",
-            "classes", "label_mode", "record_key", "metadata_key",
-        )  # fmt: skip
+            self.label_rule = LabelRule(self.label_mode, self.classes)
 
     def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
         """Draw donor and patch for a call."""
@@ -191,25 +214,40 @@ class CutMix(MixTransform):
         def fetch(index: int) -> Donor:
             return self.read_donor(donors, index)
 
-        return make_plan(rng, shape, count, fetch, self._patch_rule, exclude=exclude)
+        outlines = CallOutlines(
+            data, self.masks_mode == "instances", self.safety_rule.background,
+            whole=self._patch_rule.placement == "objects",
+        )  # fmt: skip
+        return make_plan(
+            rng, shape, count, fetch, self._patch_rule, exclude=exclude, outlines=outlines
+        )
 
     def read_donor(self, donors: Any, index: int) -> Donor:
         """Return donor *index*, checked; a mapping is read like a call of the pipeline."""
         return read_donor(donors, index, self.row_processors, self.label_key, self.aliases)
 
     def check_fields(self, data: Mapping[str, Any]) -> None:
-        """Raise where a field that an argument names is no label field of the pipeline."""
+        """Raise where the pipeline or a target lacks what an argument asks for."""
+        placement, rule = self._patch_rule.placement, self.safety_rule
+        if data.get("mask") is not None:
+            check_ignore_index(data["mask"], rule.ignore_index)
+        if placement in ("avoid", "objects"):
+            check_objects(data, self.masks_mode, f"placement={placement!r}")
+        if rule.label_weight == "object" and self.has_label(data):
+            check_objects(data, self.masks_mode, "label_weight='object'")
         if data.get("bboxes") is not None:
             self._names.check_pipeline(data["bboxes"], self.get_processor("bboxes"))
         if data.get("keypoints") is not None:
             self._keypoint_rule.check(self.get_processor("keypoints"))
 
-    def judge(self, plan: MixPlan, data: Mapping[str, Any]) -> Verdict | None:
-        """Say what becomes of every object of a call; None where it has none."""
-        return judge_call(
+    def judge(self, plan: MixPlan, data: Mapping[str, Any]) -> tuple[Verdict | None, Safety]:
+        """Say what becomes of every object of a call, and how safe that is."""
+        verdict = judge_call(
             plan, data, self._object_rule, self._names, self.get_processor("bboxes"),
             instances=self.masks_mode == "instances",
         )  # fmt: skip
+        labelled = self.has_label(data)
+        return verdict, assess(plan, verdict, data.get("mask"), self.safety_rule, labelled=labelled)
 
     def align(self, data: dict[str, Any]) -> None:
         """Bring masks into the order of their boxes, as a mix does."""
@@ -222,8 +260,13 @@ class CutMix(MixTransform):
         return paste_image(img, params["plan"].paste)
 
     def apply_to_mask(self, mask: NDArray[Any], **params: Any) -> NDArray[Any]:
-        """Paste the donor's semantic mask."""
-        return paste_mask(mask, params["plan"].paste)
+        """Paste the donor's semantic mask; where its seam misleads, write `ignore_index`."""
+        paste, rule = params["plan"].paste, self.safety_rule
+        out = paste_mask(mask, paste)
+        if rule.ignore_index is not None:
+            edges = params["safety"].edges
+            ignore_cuts(out, edges, paste.patch, rule.seam_width, rule.ignore_index)
+        return out
 
     def apply_to_masks(self, masks: Any, **params: Any) -> Any:
         """Paste the donor's instance masks, or layers; a list comes back as a list."""

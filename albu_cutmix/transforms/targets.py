@@ -19,12 +19,13 @@ class MixTargets(MixTransform):
     """Give a call the keys and types that a mix would give it, and change nothing else.
 
     Put it first in a pipeline whose mix a container may not call (`OneOf`, `SomeOf`): the class
-    label is soft (or a pair) and a record of kind "none" is there either way.
+    label is soft (or a pair), a record of kind "none" and an empty seam map are there either way.
 
     Args:
         classes: Number or names of the classes; see `CutMix`.
         label_key: See `CutMix`.
         label_mode: See `CutMix`.
+        seam_key: See `CutMix`; the map is empty.
         record_key: See `CutMix`.
         p: Always 1.0.
 
@@ -45,17 +46,16 @@ class MixTargets(MixTransform):
         *,
         label_key: str = "label",
         label_mode: str = "soft",
+        seam_key: str | None = None,
         record_key: str = "mix",
         p: float = 1.0,
     ) -> None:
         if p != 1.0:
             raise InvalidArgumentError(f"MixTargets must always run: p must be 1.0, got {p!r}.")
-        super().__init__(LabelRule(label_mode, classes), label_key, record_key, p)
+        super().__init__(
+            LabelRule(label_mode, classes), label_key, record_key, p, seam_key=seam_key
+        )
         self.classes, self.label_mode = classes, label_mode
-
-    def get_transform_init_args_names(self) -> tuple[str, ...]:
-        """Return the arguments that a repr shows."""
-        return ("classes", "label_key", "label_mode", "record_key")
 
     def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:  # noqa: ARG002
         """Plan nothing."""

@@ -1,0 +1,261 @@
+"""The commands that look at the user's data: `audit` and `preview`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from albu_cutmix.demo import Mixed, draw_sheet
+from albu_cutmix.errors import InvalidArgumentError, MissingExtraError
+from albu_cutmix.formats import coco_pool, pascal_voc_pool, yolo_pool
+from albu_cutmix.matching import match_fates
+from albu_cutmix.pool import BasePool
+from albu_cutmix.presets import PRESETS
+from albu_cutmix.report import AuditReport, audit, check_writable
+from albu_cutmix.report.bench import draw_order
+from albu_cutmix.report.samples import wrap
+from albu_cutmix.report.verdict import RATES
+from albu_cutmix.transforms import CutMix
+
+__all__ = ["Bound", "add_commands", "add_data", "open_pool", "read_bounds"]
+
+#: Keys of the summary that --fail-on may name.
+BOUNDED = ("applied", "patch_share", *(rate.key for rate in RATES))
+
+
+def add_commands(commands: Any) -> None:
+    """Add both commands to the sub-parsers of `albu-cutmix`; each sets `run`."""
+    _add_audit(commands)
+    _add_preview(commands)
+
+
+def _add_audit(commands: Any) -> None:
+    parser = commands.add_parser(
+        "audit",
+        help="say what CutMix does to your objects and labels",
+        description="Mix samples of a data set as training would, and report what becomes of "
+        "objects and labels.",
+        epilog="Exit code 0: done; 1: a bound of --fail-on was passed; 2: the audit could not run.",
+    )
+    add_data(parser)
+    _add_policy(parser)
+    parser.add_argument("--n", type=int, default=1000, help="number of mixes (default 1000)")
+    parser.add_argument("--workers", type=int, default=0, help="processes (default 0: this one)")
+    parser.add_argument("--no-sweep", action="store_true", help="try no other settings")
+    parser.add_argument("--strict", action="store_true", help="stop at the first unreadable image")
+    parser.add_argument("--out", metavar="HTML", help="write the report as one page")
+    parser.add_argument("--json", metavar="JSON", help="write the report with the row of each mix")
+    parser.add_argument(
+        "--fail-on",
+        metavar="BOUNDS",
+        help=f'exit with 1 where one is passed, such as "erased>0.05,applied<0.3"; of '
+        f"{', '.join(BOUNDED)}",
+    )
+    parser.set_defaults(run=run_audit)
+
+
+def _add_preview(commands: Any) -> None:
+    parser = commands.add_parser(
+        "preview",
+        help="draw a sheet of mixes of your data",
+        description="Mix a few samples and draw primary, donor and mix of each.",
+    )
+    add_data(parser)
+    _add_policy(parser)
+    parser.add_argument("--n", type=int, default=12, help="number of mixes (default 12)")
+    parser.add_argument("--out", required=True, metavar="PNG", help="the picture")
+    parser.set_defaults(run=run_preview)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a data set, for `open_pool`."""
+    parser.add_argument("--coco", metavar="JSON", help="COCO annotations; needs --images")
+    parser.add_argument("--images", metavar="DIR", help="images of --coco")
+    parser.add_argument("--masks", action="store_true", help="judge --coco by its instance masks")
+    parser.add_argument("--voc", metavar="DIR", help="folder with Annotations and JPEGImages")
+    parser.add_argument("--yolo", metavar="YAML", help="data.yaml of a YOLO data set")
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="arguments to begin with")
+    parser.add_argument("--placement", help="where the patch lies, see CutMix")
+    parser.add_argument(
+        "--area", type=float, nargs=2, metavar=("LEAST", "MOST"), help="share of the patch"
+    )
+    parser.add_argument("--min-visibility", type=float, metavar="SHARE", help="see CutMix")
+    parser.add_argument("--p", type=float, help="probability (default 0.5; preview: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default 0)")
+
+
+def run_audit(args: argparse.Namespace) -> int:
+    """Run `audit`: what can be refused is refused before the work.
+
+    Returns:
+        1 where a bound was passed, else 0.
+
+    Raises:
+        CutMixError: If the audit could not run.
+        OSError: If a file cannot be read.
+    """
+    bounds = read_bounds(args.fail_on or "")
+    for path in filter(None, (args.out, args.json)):
+        check_writable(path)
+    if args.out and importlib.util.find_spec("jinja2") is None:
+        raise MissingExtraError(
+            "--out needs jinja2, which is not installed. Install it with: pip install "
+            '"albu_cutmix[report]", or leave --out away.'
+        )
+    pool = open_pool(args)
+    report = audit(
+        _mix(args, pool, 0.5), pool, args.n, args.seed, args.workers,
+        sweep=not args.no_sweep, strict=args.strict,
+    )  # fmt: skip
+    print(report)
+    if args.out:
+        report.to_html(args.out)
+        print(args.out)
+    if args.json:
+        report.to_json(args.json)
+        print(args.json)
+    return _judge(bounds, report)
+
+
+def _judge(bounds: list[Bound], report: AuditReport) -> int:
+    passed = [bound for bound in bounds if bound.is_passed(report.summary)]
+    for bound in passed:
+        print(f"FAILED {bound}: {bound.key} is {report.summary[bound.key]:.4g}")
+    return 1 if passed else 0
+
+
+def run_preview(args: argparse.Namespace) -> int:
+    """Run `preview`.
+
+    Returns:
+        0.
+
+    Raises:
+        CutMixError: If there is nothing to draw.
+        OSError: If a file cannot be read.
+    """
+    if args.n < 1:
+        raise InvalidArgumentError(f"--n must be at least 1, got {args.n}.")
+    check_writable(args.out)
+    if Path(args.out).suffix.lower() != ".png":
+        raise InvalidArgumentError(f"--out must be a PNG file, got {args.out!r}.")
+    pool = open_pool(args)
+    mixes = _mix_some(_mix(args, pool, 1.0), pool, args.n, args.seed)
+    Image.fromarray(draw_sheet(mixes)).save(args.out, optimize=True)
+    print(args.out)
+    return 0
+
+
+def _mix_some(mix: CutMix, pool: BasePool, n: int, seed: int) -> list[Mixed]:
+    """Mix n samples of a pool, every one before any a second time."""
+    pipeline, mixes = wrap(mix, pool), []
+    pipeline.set_random_seed(seed)
+    for index in draw_order(seed, len(pool), n):
+        primary = pool.sample(index)
+        out = pipeline(**primary, pool_index=index)
+        before, after = (
+            np.asarray(data.get("bboxes", []), np.float64).reshape(-1, 4) for data in (primary, out)
+        )
+        fates = match_fates(after, before, out["mix"], primary.get("masks"))
+        donor = pool[int(out["mix"].donors[0])] if out["mix"].applied else pool[index]
+        mixes.append(Mixed(primary, donor, out, fates))
+    return mixes
+
+
+def _mix(args: argparse.Namespace, pool: BasePool, p: float) -> CutMix:
+    """Return the mix that the arguments ask for: the preset's, then what is named."""
+    given = {
+        "placement": args.placement,
+        "area_range": tuple(args.area) if args.area else None,
+        "min_visibility": args.min_visibility,
+        "p": p if args.p is None else args.p,
+    }
+    arguments: dict[str, Any] = dict(PRESETS[args.preset]) if args.preset else {}
+    arguments |= {name: value for name, value in given.items() if value is not None}
+    return CutMix(pool, **arguments)
+
+
+def open_pool(args: argparse.Namespace) -> BasePool:
+    """Return the pool that the arguments name.
+
+    Raises:
+        InvalidArgumentError: If they name none, or several.
+    """
+    given = [name for name in ("coco", "voc", "yolo") if getattr(args, name)]
+    if len(given) != 1:
+        got = " and ".join(f"--{name}" for name in given) or "none"
+        raise InvalidArgumentError(
+            f"give one data set, --coco JSON --images DIR, --voc DIR or --yolo YAML, got {got}."
+        )
+    if bool(args.coco) != bool(args.images):
+        raise InvalidArgumentError("--coco JSON and --images DIR must be given together.")
+    if args.masks and not args.coco:
+        raise InvalidArgumentError(f"--masks goes with --coco, got --{given[0]}.")
+    if args.coco:
+        return coco_pool(args.coco, args.images, labels="name", masks=args.masks)
+    if args.voc:
+        folder = Path(args.voc)
+        return pascal_voc_pool(folder / "Annotations", folder / "JPEGImages")
+    return yolo_pool(args.yolo, label_as="name")
+
+
+class Bound(NamedTuple):
+    """A bound on a figure of the summary, such as "erased>0.05"."""
+
+    key: str
+    sign: str
+    value: float
+
+    def __str__(self) -> str:
+        """Return it as it was written."""
+        return f"{self.key}{self.sign}{self.value:g}"
+
+    def is_passed(self, summary: Mapping[str, Any]) -> bool:
+        """Whether a summary is beyond the bound.
+
+        Raises:
+            InvalidArgumentError: If the samples cannot have such a figure.
+        """
+        figure = summary[self.key]
+        if figure is None:
+            raise InvalidArgumentError(
+                f"--fail-on names {self.key!r}, which does not apply to these samples, or is "
+                "switched off by the limits of the mix. Leave it out."
+            )
+        return bool(figure > self.value if self.sign == ">" else figure < self.value)
+
+
+def read_bounds(text: str) -> list[Bound]:
+    """Return the bounds of --fail-on.
+
+    Raises:
+        InvalidArgumentError: If one is no bound on a figure of the summary.
+
+    >>> read_bounds("erased>0.05, applied<0.3")
+    [Bound(key='erased', sign='>', value=0.05), Bound(key='applied', sign='<', value=0.3)]
+    """
+    bounds = []
+    for part in text.split(",") if text.strip() else ():
+        match = re.fullmatch(r"\s*(\w+)\s*([<>])\s*(\d*\.?\d+)\s*", part)
+        if match is None or float(match[3]) > 1:
+            raise InvalidArgumentError(
+                "--fail-on must be bounds such as 'erased>0.05,remnants>0.2', with shares in "
+                f"[0, 1], got {part!r}."
+            )
+        if match[1] not in BOUNDED:
+            raise InvalidArgumentError(
+                f"--fail-on names {match[1]!r}, which is no figure of the summary. Known are "
+                f"{', '.join(BOUNDED)}."
+            )
+        bounds.append(Bound(match[1], match[2], float(match[3])))
+    return bounds

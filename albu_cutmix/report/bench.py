@@ -1,0 +1,193 @@
+"""The bench on which mixes are made: a copy of the pipeline, the samples, and one row per mix."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from albu_cutmix.errors import InvalidArgumentError
+from albu_cutmix.host.base import MixTransform
+from albu_cutmix.host.donors import check_pool
+from albu_cutmix.host.fields import label_fields
+from albu_cutmix.host.observe import Observation
+from albu_cutmix.host.pipelines import find_mixes
+from albu_cutmix.host.rows import host_format
+from albu_cutmix.host.workers import stream_seed
+from albu_cutmix.limits import SafetyLimits
+from albu_cutmix.record import MixRecord
+from albu_cutmix.report.samples import FAILURES, read_sample, wrap
+
+__all__ = ["Bench", "Mixed", "draw_order", "find_mix"]
+
+KIND = "cutmix"
+
+
+def draw_order(seed: int, count: int, n: int) -> Iterator[int]:
+    """Yield the sample of each of n mixes, every one of *count* before any a second time."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, n, count):
+        yield from rng.permutation(count)[: n - start].tolist()
+
+
+class Bench:
+    """Makes mix k of an audit anywhere, in any order, always the same.
+
+    Args:
+        transform: A mix, or a pipeline that holds one. Not changed: a copy works.
+        samples: A pool of this package, or a sequence of mappings or donors.
+        seed: Of the audit.
+        record_key: Of a pipeline with several mixes the one that is audited.
+        class_field: Label field of boxes that names their class; None: "labels" if it is one,
+            else the first one that the mix does not write.
+        strict: Whether a mix that cannot be made is an error.
+
+    Raises:
+        InvalidArgumentError: If there is not one mix, or no such field.
+        EmptyPoolError: If there is no sample.
+    """
+
+    def __init__(
+        self,
+        transform: Any,
+        samples: Any,
+        seed: int,
+        *,
+        record_key: str | None = None,
+        class_field: str | None = None,
+        strict: bool = False,
+    ) -> None:
+        check_pool(samples, "samples", InvalidArgumentError, optional=False)
+        theirs = find_mix(transform, record_key)
+        # A pool is shared, not copied: it may be large, and `pool_index` speaks of the same one.
+        self.pipeline = copy.deepcopy(transform, {id(theirs.pool): theirs.pool})
+        self.mix = find_mix(self.pipeline, record_key)
+        if self.pipeline is self.mix:
+            self.pipeline = wrap(self.mix, samples)
+        self.samples, self.seed, self.strict = samples, seed, strict
+        self._own_pool = samples is theirs.pool
+        processors: Mapping[str, Any] = self.pipeline.processors
+        self._formats = [
+            host_format(processors[name]) if name in processors else default
+            for name, default in (("bboxes", "pascal_voc"), ("keypoints", "xy"))
+        ]
+        fields = label_fields(processors.get("bboxes"))
+        self.mix.tap_field = _class_field(class_field, fields, self.mix)
+
+    @property
+    def limits(self) -> SafetyLimits:
+        """The limits of the mix."""
+        return self.mix.safety_rule.limits
+
+    @property
+    def pools(self) -> list[Any]:
+        """Where samples and donors come from; one where both are the same."""
+        found = {id(pool): pool for pool in (self.samples, self.mix.pool) if pool is not None}
+        return list(found.values())
+
+    def read(self, index: int) -> dict[str, Any]:
+        """Return a sample as keywords of the pipeline's call."""
+        sample = read_sample(self.samples, index, *self._formats)
+        return sample | {"pool_index": index} if self._own_pool else sample
+
+    def mix_sample(self, index: int, seed: int) -> Mixed:
+        """Run the pipeline on a sample under a seed, and look at the mix in it."""
+        sample = self.read(index)
+        seen: list[Observation] = []
+        self.mix.tap = seen.append
+        self.pipeline.set_random_seed(seed)
+        try:
+            self.pipeline(**sample)
+        finally:
+            self.mix.tap = None
+        targets = _targets(self.mix, sample)
+        if seen:
+            return Mixed(targets, seen[-1])
+        shape = np.shape(sample["image"])
+        record = MixRecord.empty(KIND, "not called", (shape[0], shape[1]))
+        return Mixed(targets, Observation(record, [], [], sample["image"]))
+
+    def seed_of(self, number: int) -> int:
+        """Return the seed of a mix."""
+        return stream_seed(self.seed, number) % 2**32
+
+    def row(self, number: int, index: int) -> str:
+        """Make a mix and return its row, one line of JSON; see `figures`."""
+        seed = self.seed_of(number)
+        head = f'{{"mix":{number},"sample":{index},"seed":{seed},'
+        try:
+            return f"{head}{self.mix_sample(index, seed).text}}}"
+        except FAILURES as error:
+            if self.strict:
+                raise
+            return f'{head}"error":{json.dumps(f"{type(error).__name__}: {error}")}}}'
+
+
+class Mixed(NamedTuple):
+    """One call of the pipeline, as seen from its mix.
+
+    Attributes:
+        targets: Targets of the sample that a mix judges, "label" among them.
+        seen: What the mix told; of reason "not called" where a container did not call it.
+    """
+
+    targets: list[str]
+    seen: Observation
+
+    @property
+    def text(self) -> str:
+        """The part of a row that says what happened: JSON without braces."""
+        record, primary, donor, *_ = self.seen
+        return (
+            f'"targets":{_dumps(self.targets)},"record":{record.to_json()},'
+            f'"primary":{_dumps(primary)},"donor":{_dumps(donor)}'
+        )
+
+
+_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+def _targets(mix: MixTransform, sample: Mapping[str, Any]) -> list[str]:
+    """Return which targets that a mix judges a sample holds."""
+    names = ["mask", "bboxes"] + ["masks"] * (getattr(mix, "masks_mode", "") == "instances")
+    found = [name for name in names if sample.get(name) is not None]
+    return found + ["label"] * mix.has_label(sample)
+
+
+def find_mix(transform: Any, record_key: str | None) -> MixTransform:
+    """Return the one mix of a pipeline, or the one of a record key.
+
+    Raises:
+        InvalidArgumentError: If there is none, or more than one.
+    """
+    mixes = [mix for mix in find_mixes(transform, record_key) if mix.kind == KIND]
+    if len(mixes) == 1:
+        return mixes[0]
+    which = "" if record_key is None else f" with record_key={record_key!r}"
+    if not mixes:
+        raise InvalidArgumentError(
+            f"an audit needs a CutMix, or a pipeline that holds one, got none{which} in "
+            f"{type(transform).__name__}."
+        )
+    keys = [mix.record_key for mix in mixes]
+    raise InvalidArgumentError(
+        f"an audit looks at one mix, got {len(mixes)}{which} in {type(transform).__name__}. Name "
+        f"one of them: record_key=..., one of {keys!r}."
+    )
+
+
+def _class_field(name: str | None, fields: list[str], mix: MixTransform) -> str | None:
+    """Return the label field that names classes, None where there is none."""
+    if name is not None and name not in fields:
+        raise InvalidArgumentError(
+            f"class_field must be one of the pipeline's label_fields {fields!r}, got {name!r}."
+        )
+    written = {
+        getattr(mix, argument, None)
+        for argument in ("visibility_field", "ignore_field", "mask_index_field")
+    }
+    named = [field for field in fields if field not in written]
+    return name or ("labels" if "labels" in named else next(iter(named), None))
