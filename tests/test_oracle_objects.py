@@ -442,9 +442,9 @@ class Record:
     patches = sources = np.array([[2, 0, 4, 1]])
     owned_px = np.array([2])
     lam, blend, remnant_px = np.float32(0.75), 1.0, 0
-    # Without a class label shares are not measured. Left of the patch row 2 of the masks is cut,
-    # below it row 1, which no box owns.
-    lam_object, seam_px, seam_object_px, seam_jump_px = -1.0, 3, 3, 0
+    # Without a class label shares are not measured. Left of the patch row 2 of the masks is cut;
+    # row 1, which goes on below it, is owned by no box.
+    lam_object, seam_px, seam_object_px, seam_jump_px = -1.0, 3, 1, 0
     # Box 0 is marked, box 1 untouched; the donor's comes out.
     kept, clipped, dropped, donor_kept, donor_dropped = 1, 1, 0, 1, 0
     least_visibility = 1.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from albu_cutmix.report import cells
+
 __all__ = [
     "LEVELS",
     "RATES",
@@ -233,9 +235,5 @@ def warn(summary: Mapping[str, Any]) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return a share for people, such as "4.8 %"."""
-    if share is None:
-        return "-"
-    value = 100 * share
-    digits = 2 if 0 < value < 1 else 1 if value < 99.95 else 0
-    return f"{value:.{digits}f} %".replace(".0 %", " %")
+    """Return a share for plain text, such as "4.8 %"; see `cells.percent`."""
+    return cells.percent(share).replace(cells.SPACE, " ")

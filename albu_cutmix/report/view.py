@@ -58,15 +58,18 @@ def build_view(report: AuditReport) -> dict[str, Any]:
 def _facts(report: AuditReport) -> Iterator[tuple[str, str]]:
     summary = report.summary
     failed = f", {summary['failed']} could not be made" if summary["failed"] else ""
-    yield "mixes", f"{summary['n']}{failed}"
+    yield "mixes", f"{summary['n']:,}{failed}"
     yield "applied", f"{percent(summary['applied'])} of the calls, p {percent(summary['expected'])}"
     yield "mean patch", f"{percent(summary['patch_share'])} of the image"
-    yield "objects", str(summary["objects"])
+    yield "objects", f"{summary['objects']:,}"
     if report.figures.median_object is not None:
         yield "median object", f"{percent(report.figures.median_object)} of its image"
     yield "seed", str(summary["seed"])
     yield "samples", report.source
-    yield "pool", json.dumps(report.policy["pool"])
+    yield (
+        "pool",
+        ", ".join(f"{key} {value}" for key, value in (report.policy["pool"] or {}).items()),
+    )
     yield "fingerprint", report.fingerprint or "unknown: a donor of the pool cannot be read"
     yield "versions", ", ".join(f"{name} {version}" for name, version in report.versions.items())
 
@@ -114,7 +117,7 @@ def _tables(report: AuditReport) -> Iterator[dict[str, Any]]:
         "name": "Flags",
         "columns": ["Flag", "Mixes", "Of the applied"],
         "rows": [
-            [name, count, count / report.figures.applied]
+            [name.lower().replace("_", " "), count, count / report.figures.applied]
             for name, count in summary["flags"].items()
             if count
         ],

@@ -4,13 +4,17 @@ import os
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
+import audit
 import cv2
 import instances
+import placement
+import safety
 import transform
 
 if __name__ == "__main__":
     cv2.setNumThreads(1)
     print("| what | bound | figure | |\n|---|---|---|---|")
-    for rows in (*transform.rows(), instances.instances()):
+    tables = (*transform.rows(), instances.instances(), safety.rows(), *placement.rows())
+    for rows in (*tables, audit.rows()):
         for line in rows:
             print(line, flush=True)
