@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from PIL import Image
 
-from albu_cutmix.demo import Mixed, draw_sheet
+from albu_cutmix.demo import draw_sheet, mix_samples
 from albu_cutmix.errors import InvalidArgumentError, MissingExtraError
 from albu_cutmix.formats import coco_pool, pascal_voc_pool, yolo_pool
-from albu_cutmix.matching import match_fates
 from albu_cutmix.pool import BasePool
 from albu_cutmix.presets import PRESETS
 from albu_cutmix.report import AuditReport, audit, check_writable
@@ -150,26 +148,12 @@ def run_preview(args: argparse.Namespace) -> int:
     if Path(args.out).suffix.lower() != ".png":
         raise InvalidArgumentError(f"--out must be a PNG file, got {args.out!r}.")
     pool = open_pool(args)
-    mixes = _mix_some(_mix(args, pool, 1.0), pool, args.n, args.seed)
+    transform = wrap(_mix(args, pool, 1.0), pool)
+    transform.set_random_seed(args.seed)
+    mixes = mix_samples(transform, pool, draw_order(args.seed, len(pool), args.n))
     Image.fromarray(draw_sheet(mixes)).save(args.out, optimize=True)
     print(args.out)
     return 0
-
-
-def _mix_some(mix: CutMix, pool: BasePool, n: int, seed: int) -> list[Mixed]:
-    """Mix n samples of a pool, every one before any a second time."""
-    pipeline, mixes = wrap(mix, pool), []
-    pipeline.set_random_seed(seed)
-    for index in draw_order(seed, len(pool), n):
-        primary = pool.sample(index)
-        out = pipeline(**primary, pool_index=index)
-        before, after = (
-            np.asarray(data.get("bboxes", []), np.float64).reshape(-1, 4) for data in (primary, out)
-        )
-        fates = match_fates(after, before, out["mix"], primary.get("masks"))
-        donor = pool[int(out["mix"].donors[0])] if out["mix"].applied else pool[index]
-        mixes.append(Mixed(primary, donor, out, fates))
-    return mixes
 
 
 def _mix(args: argparse.Namespace, pool: BasePool, p: float) -> CutMix:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mixed", "draw_sheet", "mix_samples", "run"]
 
+BOXES = A.BboxParams("pascal_voc", label_fields=["labels"], clip=True)
 TILE = (480, 360)  # width and height of one picture in the sheet
 INK, PALE = (35, 39, 54), (105, 111, 130)
 
@@ -67,7 +69,13 @@ def run(pool: BasePool, out: Path, *, n: int = 4, seed: int = 0) -> str:
     out.mkdir(parents=True, exist_ok=True)
     records = out / "records.jsonl"
     with records.open("w", encoding="utf-8") as file:
-        mixes = mix_samples(pool, n, seed)
+        transform = A.Compose(
+            [CutMix(pool, area_range=(0.12, 0.33), p=1.0)],
+            bbox_params=None if pool[0].bboxes is None else BOXES,
+            seed=seed,
+        )
+        spread = [k * len(pool) // n if n <= len(pool) else k % len(pool) for k in range(n)]
+        mixes = mix_samples(transform, pool, spread)
         file.writelines(mixed.record.to_json() + "\n" for mixed in mixes)
     sheet = out / "contact_sheet.png"
     Image.fromarray(draw_sheet(mixes)).save(sheet, optimize=True)
@@ -80,19 +88,16 @@ def run(pool: BasePool, out: Path, *, n: int = 4, seed: int = 0) -> str:
     )
 
 
-def mix_samples(pool: BasePool, n: int, seed: int) -> list[Mixed]:
-    """Mix n samples of a pool, spread over it, each with another sample of the pool."""
-    with_boxes = pool[0].bboxes is not None
-    transform = A.Compose(
-        [CutMix(pool, area_range=(0.12, 0.33), p=1.0)],
-        bbox_params=A.BboxParams("pascal_voc", label_fields=["labels"], clip=True)
-        if with_boxes
-        else None,
-        seed=seed,
-    )
+def mix_samples(transform: Any, pool: BasePool, indices: Iterable[int]) -> list[Mixed]:
+    """Mix some samples of a pool, each with another one of it.
+
+    Args:
+        transform: A pipeline with boxes as "pascal_voc" that ends in a mix of this pool.
+        pool: Samples and donors alike.
+        indices: Which samples.
+    """
     mixes = []
-    for k in range(n):
-        index = k * len(pool) // n if n <= len(pool) else k % len(pool)
+    for index in indices:
         primary = pool.sample(index)
         out = transform(**primary, pool_index=index)
         before, after = (

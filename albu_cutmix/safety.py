@@ -45,6 +45,7 @@ class Metrics(NamedTuple):
 
 
 NOTHING = Metrics()
+NONE = np.zeros(0, bool)
 
 
 class Safety(NamedTuple):
@@ -54,11 +55,15 @@ class Safety(NamedTuple):
         metrics: For the record.
         edges: The seam, pair by pair.
         weights: Weights of the primary's and the donor's class label.
+        slivers: Which objects of the primary, and of the donor, come out as slivers.
+        splits: Which boxes of the primary the patch cuts in two.
     """
 
     metrics: Metrics
     edges: list[Edge]
     weights: tuple[float, float]
+    slivers: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    splits: NDArray[np.bool_]
 
 
 def assess(
@@ -96,7 +101,13 @@ def assess(
     if rule.label_weight == "object" and lam_object >= 0:
         weights = lam_object, 1.0 - lam_object
     pairs, cut, jumps = count_pairs(edges)
+    slivers, splits = (NONE, NONE), NONE
+    if verdict is not None:
+        slivers = find_slivers(plan, verdict, limits)
+        splits = find_splits(plan, verdict.primary)
     metrics, flags = _judge_rows(plan, verdict, limits)
+    flags |= _over(SafetyFlag.SLIVER, sum(map(np.count_nonzero, slivers)), limits.slivers)
+    flags |= _over(SafetyFlag.SPLIT, np.count_nonzero(splits), limits.splits)
     flags |= _over(SafetyFlag.SEAM_ON_OBJECT, cut, limits.seam_on_object, pairs)
     flags |= _over(SafetyFlag.LABEL_JUMP, jumps, limits.label_jump, pairs)
     if seen is not None:
@@ -111,7 +122,7 @@ def assess(
         seam_jump_px=jumps,
         flags=int(flags),
     )
-    return Safety(metrics, edges, weights)
+    return Safety(metrics, edges, weights, slivers, splits)
 
 
 def _over(flag: SafetyFlag, value: Any, limit: float | None, whole: int = 1) -> int:
@@ -206,9 +217,7 @@ def _judge_rows(
     flags |= _over(
         SafetyFlag.REMNANT, verdict.remnant_px, limits.remnant, plan.shape[0] * plan.shape[1]
     )
-    slivers, splits = find_slivers(plan, verdict, limits), find_splits(plan, own)
-    flags |= _over(SafetyFlag.SLIVER, sum(map(np.count_nonzero, slivers)), limits.slivers)
-    return metrics, flags | _over(SafetyFlag.SPLIT, np.count_nonzero(splits), limits.splits)
+    return metrics, flags
 
 
 def find_changed(fates: Fates) -> NDArray[np.bool_]:

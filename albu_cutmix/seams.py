@@ -126,9 +126,10 @@ def mark_cuts(edges: list[Edge], primary: Shapes, donor: Shapes) -> None:
         donor: The donor's, in donor pixels.
     """
     for edge in edges:
-        edge.bits[:] |= primary.joined(edge.outer, edge.inner).view(np.uint8) << 1
+        bits = edge.bits
+        bits |= primary.joined(edge.outer, edge.inner).view(np.uint8) << 1
         if edge.beyond is not None:
-            edge.bits[:] |= donor.joined(edge.shown, edge.beyond).view(np.uint8) << 2
+            bits |= donor.joined(edge.shown, edge.beyond).view(np.uint8) << 2
 
 
 def mark_jumps(edges: list[Edge], mask: NDArray[Any], donor: NDArray[Any]) -> None:
@@ -142,7 +143,8 @@ def mark_jumps(edges: list[Edge], mask: NDArray[Any], donor: NDArray[Any]) -> No
     for edge in edges:
         differs = mask[edge.outer] != donor[edge.shown]
         differs = differs if differs.ndim == 1 else differs.any(-1)
-        edge.bits[:] |= differs.view(np.uint8) << 3
+        bits = edge.bits
+        bits |= differs.view(np.uint8) << 3
 
 
 def count_pairs(edges: list[Edge]) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ The suite runs it on 2.0.8. For the other host, in an environment of its own:
 from __future__ import annotations
 
 import inspect
+from collections import deque
 
 import albumentations as A
 import numpy as np
@@ -24,9 +25,13 @@ from albu_cutmix import (
     InvalidSampleError,
     MixRecord,
     MixTargets,
+    SafetyLimits,
+    UnsafeMixError,
     attach_pool,
+    audit,
     replay,
 )
+from albu_cutmix.scenes import scene_pool
 
 # AlbumentationsX asks for a mapping with every label field of keypoints; flips alone use it.
 pytestmark = pytest.mark.filterwarnings("ignore:label_fields are set but label_mapping")
@@ -338,3 +343,90 @@ def test_a_list_of_masks_is_brought_into_the_order_of_its_boxes(p):
     assert isinstance(out["masks"], list)
     assert [int(row) for row in out["row"]] == [0, 1]
     assert [int(mask.sum()) for mask in out["masks"]] == [4, 16]
+
+
+SCENES = scene_pool(6, size=(120, 160))
+BOXED = A.BboxParams("pascal_voc", label_fields=["labels"])
+
+
+def as_call(index: int) -> dict:
+    """A scene as keywords, masks as an array."""
+    return SCENES.sample(index) | {"pool_index": index}
+
+
+def seamed(*steps, **mix) -> A.Compose:
+    """A pipeline whose seam map later geometry carries along."""
+    return A.Compose(
+        [CutMix(SCENES, seam_key="seam", p=1.0, **mix), *steps],
+        bbox_params=BOXED,
+        additional_targets={"seam": "mask"},
+        seed=4,
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "turn"),
+    [
+        pytest.param(A.HorizontalFlip(p=1.0), np.fliplr, id="flip"),
+        pytest.param(A.Crop(10, 20, 150, 110, p=1.0), lambda seam: seam[20:110, 10:150], id="crop"),
+    ],
+)
+def test_later_geometry_carries_the_seam_map(step, turn):
+    """The map comes as (H, W) uint8, and turns and is cut with the image."""
+    for index in range(4):
+        plain, turned = seamed()(**as_call(index))["seam"], seamed(step)(**as_call(index))["seam"]
+        assert (plain.shape, plain.dtype) == ((120, 160), np.uint8)
+        assert plain.any()
+        assert np.array_equal(turn(plain), turned.reshape(turn(plain).shape))
+
+
+def test_seam_maps_are_there_in_every_call():
+    """Fired or not, first from `MixTargets` in front of a container."""
+    mix = CutMix(SCENES, seam_key="seam", p=0.5)
+    run = A.Compose(
+        [MixTargets(SCENES.classes, seam_key="seam"), A.OneOf([mix, A.NoOp()], p=1.0)],
+        bbox_params=BOXED,
+        seed=1,
+    )
+    outs = [run(**as_call(number % 6)) for number in range(20)]
+    assert {out["mix"].applied for out in outs} == {True, False}
+    for out in outs:
+        assert out["seam"].shape[:2] == (120, 160)
+        assert out["seam"].any() == out["mix"].applied
+
+
+def test_unsafe_mixes_are_refused_as_asked():
+    """Skipped, redrawn or raised; what is applied keeps the limits."""
+    limits = SafetyLimits(remnant=None, truncated=None, seam_on_object=None)
+    for action in ("skip", "resample"):
+        mix = CutMix(SCENES, limits=limits, on_unsafe=action, p=1.0)
+        run = A.Compose([mix], bbox_params=BOXED, seed=1)
+        records = [run(**as_call(number % 6))["mix"] for number in range(12)]
+        assert all(record.flags == 0 for record in records if record.applied)
+        assert {record.reason for record in records if not record.applied} <= {"unsafe"}
+    mix = CutMix(SCENES, placement="paper", on_unsafe="raise", p=1.0)
+    run = A.Compose([mix], bbox_params=BOXED, seed=2)
+    with pytest.raises(UnsafeMixError, match="a mix must keep its limits"):
+        deque(run(**as_call(0)) for _ in range(20))
+
+
+@pytest.mark.parametrize("placement", ["avoid", "objects"])
+def test_placements_cut_no_object(placement):
+    """No primary's box is cut, and with "objects" no seam runs through one."""
+    run = A.Compose([CutMix(SCENES, placement=placement, p=1.0)], bbox_params=BOXED, seed=2)
+    records = [run(**as_call(number % 6))["mix"] for number in range(24)]
+    applied = [record for record in records if record.applied]
+    assert len(applied) > 10
+    assert all(record.clipped == 0 and record.least_visibility == 1 for record in applied)
+    if placement == "objects":
+        assert not any(record.seam_object_px for record in applied)
+
+
+def test_an_audit_repeats_itself():
+    """The same figures twice, from a pipeline that holds the mix."""
+    run = A.Compose([A.HorizontalFlip(p=0.5), CutMix(SCENES, p=0.7)], bbox_params=BOXED)
+    first, second = (audit(run, SCENES, n=40, sweep=False, progress=False) for _ in range(2))
+    assert first.summary == second.summary
+    assert list(first.rows) == list(second.rows)
+    assert 0.4 < first.summary["applied"] < 1
+    assert first.summary["objects"] > 0

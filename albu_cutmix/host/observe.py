@@ -13,7 +13,7 @@ from albu_cutmix.fates import EPS, Fates, Verdict
 from albu_cutmix.geometry import Rect
 from albu_cutmix.host.fields import label_fields
 from albu_cutmix.record import MixRecord
-from albu_cutmix.safety import Safety, find_changed, find_slivers, find_splits
+from albu_cutmix.safety import Safety, find_changed
 from albu_cutmix.seams import Edge, draw_seam
 
 if TYPE_CHECKING:
@@ -78,16 +78,17 @@ def observe(
     given = None if plan is None or plan.paste is None else plan.paste.donor.image
     primary: list[dict[str, Any]] = []
     donor: list[dict[str, Any]] = []
-    if plan is not None and plan.paste is not None and verdict is not None:
-        slivers = find_slivers(plan, verdict, mix.safety_rule.limits)
+    if plan is not None and plan.paste is not None and verdict is not None and safety is not None:
         own, places = _measure(verdict.primary, verdict.planes, plan.shape)
         names = _primary_classes(mix, data, len(own))
-        changed, splits = find_changed(verdict.primary), find_splits(plan, verdict.primary)
-        primary = _describe(verdict.primary, names, own, places, slivers[0], splits, changed)
+        changed = find_changed(verdict.primary)
+        primary = _describe(
+            verdict.primary, names, own, places, safety.slivers[0], safety.splits, changed
+        )
         theirs, places = _measure_donor(plan, verdict)
         values = plan.paste.donor.fields.get(mix.tap_field, [""] * len(theirs))
         names, no = [str(value) for value in values], np.zeros(len(theirs), bool)
-        rows = _describe(verdict.donor, names, theirs, places, slivers[1], no, no)
+        rows = _describe(verdict.donor, names, theirs, places, safety.slivers[1], no, no)
         donor = [row for row in rows if row["visibility"] > EPS]
     return Observation(record, primary, donor, out["image"], edges, data["image"], given)
 

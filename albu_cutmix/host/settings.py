@@ -13,7 +13,7 @@ import numpy as np
 from albu_cutmix.limits import SafetyLimits
 from albu_cutmix.pool import describe_pool
 
-__all__ = ["SavedSettings"]
+__all__ = ["SavedSettings", "hash_policy"]
 
 
 class SavedSettings:
@@ -66,7 +66,7 @@ class SavedSettings:
     @property
     def fingerprint(self) -> str:
         """A short hash of `policy()`: equal settings and an equal pool have an equal one."""
-        return _hash(self.policy())
+        return hash_policy(self.policy())
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the last call's parameters: pixels must not travel to a worker."""
@@ -90,7 +90,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _hash(policy: Mapping[str, Any]) -> str:
+def hash_policy(policy: Mapping[str, Any]) -> str:
     """Return a short hash of a policy, equal for equal settings on every platform."""
     text = json.dumps(_as_floats(policy), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

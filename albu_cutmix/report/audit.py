@@ -18,6 +18,7 @@ import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.host.base import MixTransform
+from albu_cutmix.host.settings import hash_policy
 from albu_cutmix.report.bench import Bench
 from albu_cutmix.report.figures import Figures
 from albu_cutmix.report.findings import Failures, find_all
@@ -251,7 +252,8 @@ def _check_count(name: str, value: Any, least: int) -> int:
 def _name(mix: MixTransform) -> tuple[dict[str, Any], str]:
     """Return policy and fingerprint of a mix; without digest where a donor cannot be read."""
     try:
-        return mix.policy(), mix.fingerprint
+        policy = mix.policy()
+        return policy, hash_policy(policy)
     except FAILURES:
         pool, mix.pool = mix.pool, None
         try:
