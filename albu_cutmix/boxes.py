@@ -36,6 +36,7 @@ TINY = np.finfo(np.float64).tiny
 # The host carries boxes as float32 shares of the image; on images of up to 8,192 pixels the
 # round trip moves an integer edge by less than this.
 SNAP = 2.0**-10
+NO_AREA = 1e-7  # square pixels: what the host takes for a box without area
 
 
 def snap(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:

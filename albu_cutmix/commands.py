@@ -78,7 +78,10 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", metavar="DIR", help="images of --coco")
     parser.add_argument("--masks", action="store_true", help="judge --coco by its instance masks")
     parser.add_argument("--voc", metavar="DIR", help="folder with Annotations and JPEGImages")
-    parser.add_argument("--yolo", metavar="YAML", help="data.yaml of a YOLO data set")
+    parser.add_argument(
+        "--yolo", metavar="YAML", help="data.yaml of a YOLO data set, or its folder of images"
+    )
+    parser.add_argument("--names", metavar="YAML", help="class names, where --yolo is a folder")
 
 
 def _add_policy(parser: argparse.ArgumentParser) -> None:
@@ -102,7 +105,7 @@ def run_audit(args: argparse.Namespace) -> int:
         CutMixError: If the audit could not run.
         OSError: If a file cannot be read.
     """
-    bounds = read_bounds(args.fail_on or "")
+    bounds = [] if args.fail_on is None else read_bounds(args.fail_on)
     for path in filter(None, (args.out, args.json)):
         check_writable(path)
     if args.out and importlib.util.find_spec("jinja2") is None:
@@ -190,7 +193,7 @@ def open_pool(args: argparse.Namespace) -> BasePool:
     if args.voc:
         folder = Path(args.voc)
         return pascal_voc_pool(folder / "Annotations", folder / "JPEGImages")
-    return yolo_pool(args.yolo, label_as="name")
+    return yolo_pool(args.yolo, names=args.names, label_as="name")
 
 
 class Bound(NamedTuple):
@@ -211,6 +214,11 @@ class Bound(NamedTuple):
             InvalidArgumentError: If the samples cannot have such a figure.
         """
         figure = summary[self.key]
+        if figure is None and not summary["applied"]:
+            raise InvalidArgumentError(
+                f"--fail-on names {self.key!r}, and not one of {summary['n']} calls was applied: "
+                f"{summary['reasons']}. Raise --p, or give the patch more room: --area."
+            )
         if figure is None:
             raise InvalidArgumentError(
                 f"--fail-on names {self.key!r}, which does not apply to these samples, or is "
@@ -229,7 +237,7 @@ def read_bounds(text: str) -> list[Bound]:
     [Bound(key='erased', sign='>', value=0.05), Bound(key='applied', sign='<', value=0.3)]
     """
     bounds = []
-    for part in text.split(",") if text.strip() else ():
+    for part in text.split(","):
         match = re.fullmatch(r"\s*(\w+)\s*([<>])\s*(\d*\.?\d+)\s*", part)
         if match is None or float(match[3]) > 1:
             raise InvalidArgumentError(

@@ -77,7 +77,8 @@ def draw_mix(
         ignore_field: That of the mix: objects marked in it are drawn as such.
         keypoint_visibility_field: A label field of the keypoints; those with 0 are left out.
         seam_key: Name of the seam map, which is then drawn instead of the patch's outline.
-        min_side: Small images are enlarged until their shorter side has so many pixels.
+        min_side: Small images are enlarged, by a whole number, to about so many pixels of their
+            shorter side.
         legend: Whether a legend stands below.
 
     Returns:
@@ -90,7 +91,7 @@ def draw_mix(
     record = _record(out, record_key)
     form = _Form(bbox_format, keypoint_format, labels, ignore_field, keypoint_visibility_field)
     groups = _group(out, primary, record, form)
-    seam = None if seam_key is None else out[seam_key]
+    seam = None if seam_key is None else _seam(out, seam_key)
     picture = draw_groups(out["image"], groups, record, seam=seam, min_side=min_side)
     if not legend:
         return picture
@@ -175,7 +176,7 @@ def draw_groups(
         tint(pixels, group.masks, group.fate)
     if seam is not None:
         paint_seam(pixels, seam)
-    scale = max(1, -(-min_side // min(pixels.shape[:2])))
+    scale = _scale(pixels, min_side)
     canvas = enlarge(pixels, scale)
     if record.applied and seam is None:
         outline(canvas, record.patches[0] * scale, "patch", dashed=True)
@@ -189,14 +190,33 @@ def draw_groups(
     return np.asarray(canvas)
 
 
+def _scale(image: NDArray[np.uint8], min_side: int) -> int:
+    """Return by how much a picture is enlarged: a whole number, so that pixels stay square."""
+    shortest: int = min(image.shape[:2])
+    return max(1, round(min_side / shortest))
+
+
 def draw_source(donor: Any, record: MixRecord, *, min_side: int = 480) -> NDArray[np.uint8]:
     """Draw a donor's image, (H, W) or (H, W, C), with the source outlined; RGB, uint8."""
     image = to_rgb(donor)
-    scale = max(1, -(-min_side // min(image.shape[:2])))
+    scale = _scale(image, min_side)
     canvas = enlarge(image, scale)
     if record.applied:
         outline(canvas, record.sources[0] * scale, "patch", dashed=True)
     return np.asarray(canvas)
+
+
+def _seam(out: Mapping[str, Any], seam_key: str) -> NDArray[np.uint8]:
+    """Return the seam map of a mix; raise InvalidSampleError where there is none of its size."""
+    seam, shape = out.get(seam_key), np.asarray(out["image"]).shape[:2]
+    if not isinstance(seam, np.ndarray) or seam.shape[:2] != shape:
+        got = f"one of shape {seam.shape}" if isinstance(seam, np.ndarray) else "none"
+        raise InvalidSampleError(
+            f"draw_mix looks for a seam map of {shape} (height, width) under {seam_key!r}, got "
+            f"{got}. Give the mix seam_key={seam_key!r}; for later geometry register it: "
+            f"additional_targets={{{seam_key!r}: 'mask'}}."
+        )
+    return seam
 
 
 def _record(out: Mapping[str, Any], record_key: str) -> MixRecord:

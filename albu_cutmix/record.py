@@ -57,7 +57,7 @@ class MixRecord(NamedTuple):
             of `mask`, else of boxes; -1.0 where none shows, or the call has no class label.
         kept: Boxes, or instance masks, of the primary that come out unchanged.
         clipped: Those that come out with box, mask or ignore field changed.
-        dropped: The rest of the primary's.
+        dropped: The rest of the primary's that showed before.
         donor_kept: Boxes, or instance masks, of the donor that come out.
         donor_dropped: Those that show, and were dropped.
         least_visibility: Of the primary's that come out and are not ignored; 1.0 for none.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from albu_cutmix import masks
-from albu_cutmix.boxes import clip_bboxes
+from albu_cutmix.boxes import NO_AREA, area, clip_bboxes
 from albu_cutmix.fates import EPS, Fates, Verdict
 from albu_cutmix.functional import source_pixels, whole_mask
 from albu_cutmix.geometry import Rect
@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     from albu_cutmix.plan import MixPlan, Paste
 
-__all__ = ["NOTHING", "Metrics", "Safety", "assess", "find_changed", "find_slivers", "find_splits"]
+__all__ = [
+    "NOTHING",
+    "Metrics",
+    "Safety",
+    "assess",
+    "find_changed",
+    "find_gone",
+    "find_slivers",
+    "find_splits",
+]
 
 
 class Metrics(NamedTuple):
@@ -203,21 +212,38 @@ def _judge_rows(
     own, donor = verdict.primary, verdict.donor
     changed = find_changed(own)
     clipped = int(np.count_nonzero(own.keep & changed))
+    gone = find_gone(own, plan.shape)
     out, donor_out = int(np.count_nonzero(own.keep)), int(np.count_nonzero(donor.keep))
     seen = own.visibility[own.keep & ~own.ignored]
     least = float(seen.min()) if len(seen) else 1.0
     metrics = Metrics(
-        kept=out - clipped, clipped=clipped, dropped=len(own.keep) - out, donor_kept=donor_out,
+        kept=out - clipped, clipped=clipped, donor_kept=donor_out,
+        dropped=len(own.keep) - out - int(np.count_nonzero(gone)),
         donor_dropped=int(np.count_nonzero(donor.visibility > EPS)) - donor_out,
         least_visibility=least, remnant_px=verdict.remnant_px,
     )  # fmt: skip
-    flags = _over(SafetyFlag.ERASED, np.count_nonzero(own.visibility <= EPS), limits.erased)
+    erased = np.count_nonzero((own.visibility <= EPS) & ~gone)
+    flags = _over(SafetyFlag.ERASED, erased, limits.erased)
     if limits.truncated is not None and least < limits.truncated - EPS:
         flags |= int(SafetyFlag.TRUNCATED)
     flags |= _over(
         SafetyFlag.REMNANT, verdict.remnant_px, limits.remnant, plan.shape[0] * plan.shape[1]
     )
     return metrics, flags
+
+
+def find_gone(fates: Fates, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which of the primary's rows showed nothing before the mix, and so count nowhere.
+
+    Crops of the host leave boxes of no area until the next transform.
+    """
+    gone = fates.visibility <= EPS
+    rows = gone.nonzero()[0]
+    if len(rows):
+        places = clip_bboxes(fates.before[rows], (0, 0, shape[1], shape[0]))
+        gone[rows] = area(places) < NO_AREA
+        gone[list(fates.pieces)] = False
+    return gone
 
 
 def find_changed(fates: Fates) -> NDArray[np.bool_]:
@@ -258,7 +284,7 @@ def find_splits(plan: MixPlan, fates: Fates) -> NDArray[np.bool_]:
     """Return which boxes of the primary the patch cuts in two."""
     assert plan.paste is not None  # noqa: S101 - for the type checker
     patch, out = plan.paste.patch, np.zeros(len(fates.keep), bool)
-    rows = (fates.visibility < 1).nonzero()[0]
+    rows = ((fates.visibility < 1) & (fates.visibility > EPS)).nonzero()[0]
     if not len(rows):
         return out
     height, width = plan.shape

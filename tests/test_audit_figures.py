@@ -259,8 +259,8 @@ def test_a_mix_that_is_rarely_applied_is_told(reasons, words):
 
 
 def test_shares_for_people():
-    """Small shares keep two digits, whole ones none."""
+    """One decimal, whole ones none."""
     shares = (None, 0, 0.0042, 0.048, 0.5, 0.9999, 1)
     assert [percent(share) for share in shares] == [
-        "-", "0 %", "0.42 %", "4.8 %", "50 %", "100 %", "100 %",
+        "\N{EN DASH}", "0 %", "0.4 %", "4.8 %", "50 %", "100 %", "100 %",
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from albu_cutmix.fates import EPS, Fates, Verdict
 from albu_cutmix.geometry import Rect
 from albu_cutmix.host.fields import label_fields
 from albu_cutmix.record import MixRecord
-from albu_cutmix.safety import Safety, find_changed
+from albu_cutmix.safety import Safety, find_changed, find_gone
 from albu_cutmix.seams import Edge, draw_seam
 
 if TYPE_CHECKING:
@@ -82,9 +82,11 @@ def observe(
         own, places = _measure(verdict.primary, verdict.planes, plan.shape)
         names = _primary_classes(mix, data, len(own))
         changed = find_changed(verdict.primary)
-        primary = _describe(
+        rows = _describe(
             verdict.primary, names, own, places, safety.slivers[0], safety.splits, changed
         )
+        gone = find_gone(verdict.primary, plan.shape).tolist()
+        primary = [row for row, out in zip(rows, gone, strict=True) if not out]
         theirs, places = _measure_donor(plan, verdict)
         values = plan.paste.donor.fields.get(mix.tap_field, [""] * len(theirs))
         names, no = [str(value) for value in values], np.zeros(len(theirs), bool)

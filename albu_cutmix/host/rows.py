@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from albu_cutmix.boxes import area, snap
+from albu_cutmix.boxes import NO_AREA, area, snap
 from albu_cutmix.checks import bbox_rows, check_bboxes, column_field
 from albu_cutmix.errors import InvalidSampleError
 from albu_cutmix.fates import judge_donor, judge_primary
@@ -41,7 +41,6 @@ __all__ = [
     "write_bboxes",
 ]
 
-NO_AREA = 1e-7  # square pixels: what the host takes for a box without area
 THRESHOLDS = ("min_area", "min_visibility", "min_width", "min_height", "max_accept_ratio")
 
 

@@ -86,7 +86,8 @@ def audit(
         class_field=class_field, strict=strict,
     )  # fmt: skip
     settings = list_settings(bench.mix) if sweep else []
-    figures = [Figures(bench.limits) for _ in range(len(settings) or 1)]
+    weight = bench.mix.safety_rule.label_weight
+    figures = [Figures(bench.limits, weight) for _ in range(len(settings) or 1)]
     spool, gallery, failures = Spool(), Gallery(seed), Failures()
     with Runner(bench, workers) as runner:
         total = n + (len(figures) - 1) * mixes_of(n)

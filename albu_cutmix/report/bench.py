@@ -91,6 +91,9 @@ class Bench:
     def read(self, index: int) -> dict[str, Any]:
         """Return a sample as keywords of the pipeline's call."""
         sample = read_sample(self.samples, index, *self._formats)
+        rows = getattr(self.mix, "mask_index_field", None)
+        if rows is not None and sample.get("masks") is not None and rows not in sample:
+            sample[rows] = list(range(len(sample["masks"])))  # row i of a sample is that of box i
         return sample | {"pool_index": index} if self._own_pool else sample
 
     def mix_sample(self, index: int, seed: int) -> Mixed:

@@ -90,10 +90,13 @@ class Figures:
 
     Args:
         limits: Those of the mix; None: the default ones.
+        label_weight: That of the mix.
     """
 
-    def __init__(self, limits: SafetyLimits | None = None) -> None:
+    def __init__(self, limits: SafetyLimits | None = None, label_weight: str = "area") -> None:
         self.limits = limits or SafetyLimits()
+        # What stands in the label, beside what shows of the primary's objects.
+        self._weight = "lam" if label_weight == "area" else "lam_object"
         self.reasons: Counter[str] = Counter()  # of mixes that were not applied
         self.shapes: Counter[tuple[int, int]] = Counter()  # (height, width) of the primaries
         self.bare = 0  # applied mixes of primaries with boxes or masks asked for, and none there
@@ -106,7 +109,7 @@ class Figures:
         self._visibility = {"primary": [0] * 20, "donor": [0] * 20}
         self._by_share = [[0, 0] for _ in range(_SHARE_BINS)]  # objects, erased
         self._object_shares = [0] * (_DECADES * _PER_DECADE)
-        self._noise = {"lam": array("d"), "lam_object": array("d")}
+        self._weights, self._shares = array("d"), array("d")
         self._patches, self._lost = Heat(), Heat()
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -126,9 +129,9 @@ class Figures:
         self._flags[record["flags"]] += 1
         owned = sum(record["owned_px"])
         self._patch_share += owned / (height * width)
-        if record["lam_object"] >= 0 and len(self._noise["lam"]) < MOST_POINTS:
-            for name, values in self._noise.items():
-                values.append(record[name])
+        if record["lam_object"] >= 0 and len(self._weights) < MOST_POINTS:
+            self._weights.append(record[self._weight])
+            self._shares.append(record["lam_object"])
         for patch, pixels in zip(record["patches"], record["owned_px"], strict=True):
             if pixels:
                 self._patches.add(patch, (height, width))
@@ -281,7 +284,7 @@ class Figures:
                 "share": [erased / of if of else None for of, erased in sums],
                 "count": [of for of, _ in sums],
             },
-            "noise": {name: list(values) for name, values in self._noise.items()},
+            "noise": {"lam": list(self._weights), "lam_object": list(self._shares)},
             "patch_heat": {"values": self._patches.share(self.applied)},
             "lost_heat": {"values": self._lost.mean()},
         }

@@ -43,7 +43,7 @@ def find_all(
     """
     out = []
     if failures.count:
-        text = f"{failures.count} of {figures.made + figures.failed} mixes could not be made."
+        text = f"{failures.count} of {figures.made + figures.failed} calls could not be made."
         out.append(_finding(text, failures.count, failures.examples))
     if skipped:
         text = "Images could not be read, and the next one was taken: on_error='skip'."
@@ -74,7 +74,7 @@ def _group(findings: Iterable[str]) -> list[dict[str, Any]]:
     for text in findings:
         groups.setdefault(_kind(text), []).append(text)
     return [
-        _finding(f"Left out of the annotations: {kind}", len(texts), texts[:SHOWN])
+        _finding(f"{len(texts)} left out of the annotations.", len(texts), texts[:SHOWN])
         for kind, texts in groups.items()
     ]
 

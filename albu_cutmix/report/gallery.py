@@ -119,6 +119,7 @@ def _card(bench: Bench, row: Mapping[str, Any], picks: list[str]) -> dict[str, A
         "flags": flags,
         "lam": record["lam"],
         "share": sum(record["owned_px"]) / (record["shape"][0] * record["shape"][1]),
+        "judged": bool({"bboxes", "masks"} & set(row["targets"])),  # objects have a fate
         "erased": _erased(row),
         "least_visibility": record["least_visibility"],
         "remnant_px": record["remnant_px"],

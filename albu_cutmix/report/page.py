@@ -76,8 +76,9 @@ def render(view: Mapping[str, Any]) -> str:
               (`lam` and `lam_object`, mixes with objects alone), `patch_heat` and `lost_heat`
               (`values`, rows of rates).
             - `gallery`: `mix`, `sample`, `seed`, `donor`, `flags`, `lam`, `share`, `erased`,
-              `least_visibility`, `remnant_px`, `seam_on_object`, `picks`, `caption`, `picture`
-              and `record`, the JSON line that replays the mix.
+              `least_visibility`, `remnant_px`, `seam_on_object`, `picks`, `caption`, `picture`,
+              `record`, the JSON line that replays the mix, and `judged`: whether objects have a
+              fate, True where it is left out.
             - `sweep`: `name`, `arguments`, `verdict`, `recommended`, `why`, and the rates of
               `SWEEP_COLUMNS`; the first is the mix as it was audited.
             - `findings`: `text`, `count`, `examples`.

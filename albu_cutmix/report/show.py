@@ -32,7 +32,7 @@ def show(
     *,
     seed: int = 0,
     record_key: str | None = None,
-    seam_width: int = 4,
+    seam_width: int | None = None,
 ) -> Image.Image:
     """Return one mix as a picture that a notebook displays: before, donor and after.
 
@@ -45,7 +45,7 @@ def show(
         sample: Keywords of its call; a donor for a bare mix works too.
         seed: Of the draws.
         record_key: Of a pipeline with several mixes the one that is shown.
-        seam_width: How many pixels deep the seam is marked.
+        seam_width: How many pixels deep the seam is marked; None: a hundredth of the image.
 
     Raises:
         InvalidArgumentError: If the transform does not hold one mix.
@@ -59,7 +59,8 @@ def show(
     """
     seen = Bench(transform, [sample], seed, record_key=record_key).mix_sample(0, seed).seen
     own, given = group_objects(seen.primary), group_objects(seen.donor, donor=True)
-    seam = seen.draw_seam(seam_width) if seen.record.applied else None
+    width = seam_width or max(round(min(seen.image.shape[:2]) / 100), 1)
+    seam = seen.draw_seam(width) if seen.record.applied else None
     tiles = [
         ("before", draw_groups(seen.before, group_objects(seen.primary, now=False), seen.record))
     ]
@@ -99,5 +100,6 @@ def _note(record: MixRecord) -> str:
     """Say in a line what the record holds."""
     names = ", ".join(str(flag.name) for flag in SafetyFlag if flag & record.flags)
     if not record.applied:
-        return f"not applied: {record.reason}" + (f" ({names})" if names else "")
-    return f"lam {record.lam:.3f}; unsafe: {names or 'nothing'}"
+        why = {"p": "its probability left it out"}.get(record.reason, record.reason)
+        return f"not applied: {why}" + (f" ({names})" if names else "")
+    return f"lam {record.lam:.3f}; {f'unsafe: {names}' if names else 'no flag'}"

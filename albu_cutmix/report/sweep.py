@@ -78,10 +78,12 @@ class Tried(NamedTuple):
     Attributes:
         row: What the page shows of it.
         risk: See `Verdict`.
+        judged: Whether any rate could be judged.
     """
 
     row: dict[str, Any]
     risk: float
+    judged: bool = True
 
 
 def try_setting(mix: MixTransform, setting: Setting, figures: Figures) -> Tried:
@@ -102,11 +104,11 @@ def try_setting(mix: MixTransform, setting: Setting, figures: Figures) -> Tried:
         "recommended": False,
         "why": verdict.reasons[0].text if verdict.reasons else "No rate could be judged.",
     }
-    return Tried(row, verdict.risk)
+    return Tried(row, verdict.risk, bool(verdict.reasons))
 
 
 def recommend(tried: list[Tried], median_object: float | None) -> list[dict[str, Any]]:
-    """Return the rows of all settings, one of them recommended if any was applied at all.
+    """Return the rows of all settings, one of them recommended if any could be judged.
 
     Of those with the best verdict it is the one that replaces most pixels: the greatest mean share
     of a patch times the rate at which the mix is applied. Where all are unsafe it is the one of
@@ -117,11 +119,11 @@ def recommend(tried: list[Tried], median_object: float | None) -> list[dict[str,
         median_object: The median object's share of its image; None without objects.
     """
     rows = [one.row for one in tried]
-    applied = [one for one in tried if one.row["applied"]]
-    if not applied:
+    judged = [one for one in tried if one.row["applied"] and one.judged]
+    if not judged:
         return rows
-    best = min(_WORDS.index(one.row["verdict"]) for one in applied)
-    peers = [one for one in applied if one.row["verdict"] == _WORDS[best]]
+    best = min(_WORDS.index(one.row["verdict"]) for one in judged)
+    peers = [one for one in judged if one.row["verdict"] == _WORDS[best]]
     if _WORDS[best] == "unsafe":
         chosen = min(peers, key=lambda one: one.risk).row
         why = "None is safe; this one is nearest to it"

@@ -231,9 +231,11 @@ def warn(summary: Mapping[str, Any]) -> str:
         return f"Nothing could be judged: the mix was not applied in any of {count} calls."
     if all(level_of(rate, summary[rate.key]) == "" for rate in RATES):
         return "Nothing could be judged: the samples hold no boxes, instance masks or masks."
+    if summary.get("objects") == 0 and summary["erased"] is None:
+        return "Only seam and label were judged: regions of a mask have no fate of their own."
     return ""
 
 
 def percent(share: float | None) -> str:
     """Return a share for plain text, such as "4.8 %"; see `cells.percent`."""
-    return cells.percent(share).replace(cells.SPACE, " ")
+    return cells.percent(share).replace(cells.SPACE, " ").replace(".0 %", " %")

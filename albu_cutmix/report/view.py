@@ -37,7 +37,7 @@ def build_view(report: AuditReport) -> dict[str, Any]:
     verdict = judge(summary)
     return {
         "title": "CutMix audit",
-        "subtitle": f"{summary['n']} mixes of {report.source}",
+        "subtitle": f"{_mixes(report)} of {report.source}",
         "verdict": {
             "word": verdict.word,
             "reasons": [reason._asdict() for reason in verdict.reasons],
@@ -55,10 +55,15 @@ def build_view(report: AuditReport) -> dict[str, Any]:
     }
 
 
+def _mixes(report: AuditReport) -> str:
+    """Return how many mixes were judged, and in how many calls."""
+    return f"{report.figures.applied:,} mixes in {report.summary['n']:,} calls"
+
+
 def _facts(report: AuditReport) -> Iterator[tuple[str, str]]:
     summary = report.summary
     failed = f", {summary['failed']} could not be made" if summary["failed"] else ""
-    yield "mixes", f"{summary['n']:,}{failed}"
+    yield "calls", f"{summary['n']:,}{failed}"
     yield "applied", f"{percent(summary['applied'])} of the calls, p {percent(summary['expected'])}"
     yield "mean patch", f"{percent(summary['patch_share'])} of the image"
     yield "objects", f"{summary['objects']:,}"
@@ -84,7 +89,7 @@ def _rates(report: AuditReport) -> Iterator[dict[str, Any]]:
         yield {
             "key": rate.key,
             "label": rate.label,
-            "what": f"{rate.what} {limits_of(rate)}".strip(),
+            "what": f"{rate.what} {_limit_of(report, rate.key)}{limits_of(rate)}".strip(),
             "share": share,
             "low": low,
             "high": high,
@@ -92,6 +97,20 @@ def _rates(report: AuditReport) -> Iterator[dict[str, Any]]:
             "of": of,
             "level": level_of(rate, share),
         }
+
+
+def _limit_of(report: AuditReport, key: str) -> str:
+    """Return a sentence on the limit of the mix that a rate depends on, where it has a number."""
+    limits = report.figures.limits
+    said = {
+        "truncated": (limits.truncated, "The limit is {} left. "),
+        "remnants": (limits.remnant, "The limit is {} of the image. "),
+        "seam_on_object": (limits.seam_on_object, "The limit is {} of the seam. "),
+        "label_jump": (limits.label_jump, "The limit is {} of the seam. "),
+        "label_noise": (limits.label_noise, "The limit is a gap of {}. "),
+    }
+    value, words = said.get(key, (None, ""))
+    return "" if value is None else words.format(percent(value))
 
 
 def _tables(report: AuditReport) -> Iterator[dict[str, Any]]:
@@ -144,14 +163,20 @@ def _lines(report: AuditReport) -> Iterator[str]:
     word = summary["verdict"] if summary["verdict"] in LEVELS.values() else ""
     yield f"CutMix audit of {report.source}: {word}"
     yield (
-        f"{summary['n']} mixes under seed {summary['seed']}, applied in "
-        f"{percent(summary['applied'])} of the calls (p {percent(summary['expected'])})."
+        f"{_mixes(report)} under seed {summary['seed']}: applied in {percent(summary['applied'])} "
+        f"of the calls (p {percent(summary['expected'])})."
     )
     if warn(summary):
         yield warn(summary)
     yield from (reason.text for reason in judge(summary).reasons)
-    yield from (f"Found {found['count']}: {found['text']}" for found in report.findings)
-    yield from (f"Recommended: {row['arguments']}" for row in report.sweep if row["recommended"])
+    for found in report.findings:
+        example = f" Such as: {found['examples'][0]}" if found["examples"] else ""
+        yield f"Data: {found['text']}{example}"
+    for row in report.sweep:
+        if row["recommended"] and row["verdict"] == LEVELS["unsafe"]:
+            yield f"No setting that was tried is safe; nearest to it: {row['arguments']}"
+        elif row["recommended"]:
+            yield f"Recommended: {row['arguments']}"
 
 
 def write_text(report: AuditReport) -> str:
