@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from albu_cutmix.commands import add_commands, add_data, open_pool
+from albu_cutmix.commands import add_commands, add_data, open_pool, seed
 from albu_cutmix.demo import run as run_demo
 from albu_cutmix.errors import CutMixError
 from albu_cutmix.scenes import scene_pool
@@ -30,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except (CutMixError, OSError) as error:
         print(f"albu-cutmix {args.command}: {error}", file=sys.stderr)
-        return 2
+    except KeyboardInterrupt:
+        print(f"albu-cutmix {args.command}: interrupted", file=sys.stderr)
+    except Exception:  # noqa: BLE001 - a bug must not exit with 1, which says that a bound was passed
+        traceback.print_exc()
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
     add_data(demo)
     demo.add_argument("--n", type=int, default=4, help="number of mixes (default 4)")
-    demo.add_argument("--seed", type=int, default=0, help="seed of the draws (default 0)")
+    demo.add_argument("--seed", type=seed, default=0, help="seed of the draws (default 0)")
     demo.set_defaults(run=_run_demo)
     add_commands(commands)
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from albu_cutmix.report.samples import wrap
 from albu_cutmix.report.verdict import RATES
 from albu_cutmix.transforms import CutMix
 
-__all__ = ["Bound", "add_commands", "add_data", "open_pool", "read_bounds"]
+__all__ = ["Bound", "add_commands", "add_data", "open_pool", "read_bounds", "seed"]
 
 #: Keys of the summary that --fail-on may name.
 BOUNDED = ("applied", "patch_share", *(rate.key for rate in RATES))
@@ -84,6 +85,14 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--names", metavar="YAML", help="class names, where --yolo is a folder")
 
 
+def seed(text: str) -> int:
+    """Return the seed of a command line: a whole number of at least 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
+    return number
+
+
 def _add_policy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=sorted(PRESETS), help="arguments to begin with")
     parser.add_argument("--placement", help="where the patch lies, see CutMix")
@@ -92,7 +101,7 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--min-visibility", type=float, metavar="SHARE", help="see CutMix")
     parser.add_argument("--p", type=float, help="probability (default 0.5; preview: 1)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the draws (default 0)")
 
 
 def run_audit(args: argparse.Namespace) -> int:
@@ -108,6 +117,8 @@ def run_audit(args: argparse.Namespace) -> int:
     bounds = [] if args.fail_on is None else read_bounds(args.fail_on)
     for path in filter(None, (args.out, args.json)):
         check_writable(path)
+    if args.out and args.json and os.path.realpath(args.out) == os.path.realpath(args.json):
+        raise InvalidArgumentError(f"--out and --json must be two files, got {args.out!r} twice.")
     if args.out and importlib.util.find_spec("jinja2") is None:
         raise MissingExtraError(
             "--out needs jinja2, which is not installed. Install it with: pip install "
@@ -129,9 +140,12 @@ def run_audit(args: argparse.Namespace) -> int:
 
 
 def _judge(bounds: list[Bound], report: AuditReport) -> int:
-    passed = [bound for bound in bounds if bound.is_passed(report.summary)]
+    known = [bound for bound in bounds if report.summary[bound.key] is not None]
+    passed = [bound for bound in known if bound.is_passed(report.summary)]
     for bound in passed:
         print(f"FAILED {bound}: {bound.key} is {report.summary[bound.key]:.4g}")
+    for bound in bounds:  # one that does not apply is an error, told after those that do
+        bound.is_passed(report.summary)
     return 1 if passed else 0
 
 

@@ -78,7 +78,7 @@ def draw_mix(
         keypoint_visibility_field: A label field of the keypoints; those with 0 are left out.
         seam_key: Name of the seam map, which is then drawn instead of the patch's outline.
         min_side: Small images are enlarged, by a whole number, to about so many pixels of their
-            shorter side.
+            shorter side, and at most four times as many of the longer one.
         legend: Whether a legend stands below.
 
     Returns:
@@ -191,9 +191,12 @@ def draw_groups(
 
 
 def _scale(image: NDArray[np.uint8], min_side: int) -> int:
-    """Return by how much a picture is enlarged: a whole number, so that pixels stay square."""
-    shortest: int = min(image.shape[:2])
-    return max(1, round(min_side / shortest))
+    """Return by how much a picture is enlarged: a whole number, so that pixels stay square.
+
+    A strip stays small: it is never enlarged beyond four times min_side.
+    """
+    sides: tuple[int, int] = image.shape[:2]
+    return max(1, min(round(min_side / min(sides)), 4 * min_side // max(sides)))
 
 
 def draw_source(donor: Any, record: MixRecord, *, min_side: int = 480) -> NDArray[np.uint8]:

@@ -121,7 +121,7 @@ class SafetyLimits:
             return limits
         names = [field.name for field in fields(cls)]
         if not isinstance(limits, Mapping) or not set(limits) <= set(names):
-            got = sorted(limits) if isinstance(limits, Mapping) else repr(limits)
+            got = sorted(map(str, limits)) if isinstance(limits, Mapping) else repr(limits)
             raise InvalidArgumentError(
                 f"limits must be SafetyLimits(...), a mapping of its arguments {names}, or None, "
                 f"got {got}."

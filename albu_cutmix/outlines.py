@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["outline_boxes", "outline_masks", "outline_regions", "outline_runs"]
 
+MOST_VALUES, MOST_REGIONS = 32, 1024  # of a mask of which each region is outlined by itself
 CELLS = 64  # of the lattice on which runs are found, along the longer side
 
 
@@ -36,15 +37,23 @@ def outline_masks(planes: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
 
 
 def outline_regions(regions: Regions) -> NDArray[np.int64]:
-    """Return the extent of each region: connected pixels (4-neighbours) of one value, (N, 4)."""
-    found: list[Any] = []
+    """Return the extent of each region: connected pixels (4-neighbours) of one value, (N, 4).
+
+    Work is bounded: in a mask of more than `MOST_VALUES` values regions that touch are taken for
+    one, and more than `MOST_REGIONS` of them are outlined by runs. Whoever spares what is outlined
+    then spares more than the regions, never less.
+    """
+    found: list[NDArray[np.int64]] = []
     planes = regions.mask if regions.mask.ndim == 3 else regions.mask[..., None]
     for channel in np.moveaxis(planes, -1, 0):
-        for value in np.unique(channel[regions.is_object(channel)]):
-            inside = (channel == value).view(np.uint8)
-            stats = cv2.connectedComponentsWithStats(inside, connectivity=4)[2][1:, :4]
-            found += [(x, y, x + w, y + h) for x, y, w, h in stats.tolist()]
-    return _as_rows(found)
+        shown = regions.is_object(channel)
+        values = np.unique(channel[shown])
+        some = (channel == value for value in values) if len(values) <= MOST_VALUES else (shown,)
+        for inside in some:
+            stats = cv2.connectedComponentsWithStats(inside.view(np.uint8), connectivity=4)[2][1:]
+            found.append(np.hstack([stats[:, :2], stats[:, :2] + stats[:, 2:4]]).astype(np.int64))
+    rects = np.concatenate(found) if found else _as_rows([])
+    return rects if len(rects) <= MOST_REGIONS else outline_runs(regions)
 
 
 def outline_runs(regions: Regions) -> NDArray[np.int64]:

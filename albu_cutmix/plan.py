@@ -111,8 +111,8 @@ class Outlines(Protocol):
     def primary(self) -> NDArray[np.int64]:
         """Return those of the primary."""
 
-    def donor(self, donor: Donor, where: str) -> NDArray[np.int64]:
-        """Return those of a donor; *where* names it in messages."""
+    def donor(self, paste: Paste) -> NDArray[np.int64]:
+        """Return those of a donor."""
 
 
 class Paste(NamedTuple):
@@ -236,7 +236,7 @@ def _place_objects(
     outlines: Outlines,
 ) -> tuple[Rect, Rect] | None:
     """Return a source that holds whole donor objects, and a patch; neither cuts an object."""
-    donor, rects = paste.donor.shape, outlines.donor(paste.donor, paste.where)
+    donor, rects = paste.donor.shape, outlines.donor(paste)
     if not len(rects):
         return None
     if rule.fit == "whole":

@@ -20,7 +20,7 @@ from albu_cutmix.geometry import Rect, meet_all
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Background", "BoxShapes", "Index", "MaskShapes", "Regions", "Shapes"]
+__all__ = ["Background", "BoxShapes", "Index", "MaskShapes", "Regions", "Shapes", "holds_pixel"]
 
 #: Values of a semantic mask that are no object; None: every value is one.
 Background = int | tuple[int, ...] | None
@@ -118,8 +118,7 @@ class BoxShapes(NamedTuple):
     @classmethod
     def of(cls, bboxes: NDArray[np.float64], shape: tuple[int, int], frame: Rect) -> BoxShapes:
         """Return the snapped boxes of an image (height, width); a seam runs round a frame."""
-        inside = clip_bboxes(bboxes, (0, 0, shape[1], shape[0]))
-        rects = np.ceil(inside - 0.5).astype(np.int64)
+        rects = _pixels_of(bboxes, shape)
         near = meet_all(rects, frame)
         torn = (near[:, :2] < near[:, 2:]).all(1) & (near != rects).any(1)
         return cls(rects, rects[torn].tolist())
@@ -140,6 +139,17 @@ class BoxShapes(NamedTuple):
         for x, y, x_end, y_end in near.tolist():
             out[y:y_end, x:x_end] = 1
         return out
+
+
+def holds_pixel(bboxes: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which snapped boxes hold the centre of a pixel of their image, (height, width)."""
+    rects = _pixels_of(bboxes, shape)
+    return np.asarray((rects[:, :2] < rects[:, 2:]).all(1))
+
+
+def _pixels_of(bboxes: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:
+    inside = clip_bboxes(bboxes, (0, 0, shape[1], shape[0]))
+    return np.ceil(inside - 0.5).astype(np.int64)
 
 
 def _is_upright(index: Index) -> bool:

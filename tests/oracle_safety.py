@@ -410,7 +410,7 @@ def count_rows(
         sum(fate.visibility <= VISIBILITY_STEP for _, fate in first),
         sum(is_thin(after, limits) and not is_thin(before, limits) for before, after in changes),
         sum(
-            is_split(box, patch) and fate.visibility < 1
+            is_split(box, patch) and 0 < fate.visibility < 1
             for box, (_, fate) in zip(befores, first, strict=True)
         ),
         any(fate.unsure for side in judged for fate in side),

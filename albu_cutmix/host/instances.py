@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from albu_cutmix.fates import Verdict
     from albu_cutmix.plan import MixPlan, Paste
 
-__all__ = ["align_masks", "bind_donor", "bind_masks", "dtype_of", "mix_instances", "plane_of"]
+__all__ = ["align_masks", "bind_donor", "bind_masks", "dtype_of", "mix_instances"]
 
 
 def bind_masks(
@@ -29,7 +29,7 @@ def bind_masks(
     Raises:
         InvalidSampleError: If masks and boxes do not belong together.
     """
-    planes = [plane_of(mask) for mask in masks]
+    planes = [_plane(mask) for mask in masks]
     if rows is None:
         return planes
     count = len(rows) if rows.size else 0
@@ -48,7 +48,7 @@ def bind_masks(
     return [planes[row] for row in _check_index(rows[:, column], len(planes), "the primary")]
 
 
-def plane_of(mask: NDArray[Any]) -> NDArray[Any]:
+def _plane(mask: NDArray[Any]) -> NDArray[Any]:
     """Return an instance mask without the channel axis that one host adds."""
     if mask.ndim == 3 and mask.shape[2] == 1:
         return mask[:, :, 0]
@@ -69,7 +69,7 @@ def bind_donor(paste: Paste, index_field: str | None, boxed: bool) -> list[int]:
             "empty list, or leave masks out of the call."
         )
     if len(masks):
-        plane_of(masks[0])
+        _plane(masks[0])
     if not boxed or rows is None:
         return list(range(len(masks)))
     values = paste.donor.fields.get(index_field) if index_field is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -89,7 +90,7 @@ def observe(
         primary = [row for row, out in zip(rows, gone, strict=True) if not out]
         theirs, places = _measure_donor(plan, verdict)
         values = plan.paste.donor.fields.get(mix.tap_field, [""] * len(theirs))
-        names, no = [str(value) for value in values], np.zeros(len(theirs), bool)
+        names, no = [_name(value) for value in values], np.zeros(len(theirs), bool)
         rows = _describe(verdict.donor, names, theirs, places, safety.slivers[1], no, no)
         donor = [row for row in rows if row["visibility"] > EPS]
     return Observation(record, primary, donor, out["image"], edges, data["image"], given)
@@ -131,8 +132,16 @@ def _primary_classes(mix: Any, data: Mapping[str, Any], count: int) -> list[str]
     codes = rows[:, rows.shape[1] - len(declared) + declared.index(mix.tap_field)]
     meta = processor.label_manager.metadata["bboxes"][mix.tap_field]
     if meta.is_numerical or meta.encoder.is_numerical:
-        return [f"{code:g}" for code in codes.tolist()]
+        return [_name(code) for code in codes.tolist()]
     return [str(name) for name in meta.encoder.inverse_transform(codes.astype(int))]
+
+
+def _name(value: Any) -> str:
+    """Return a class as text, alike for primary and donor: numbers travel as float32."""
+    if not isinstance(value, (Real, np.generic)) or isinstance(value, str):
+        return str(value)
+    number = float(np.float32(value))
+    return str(int(number)) if number.is_integer() else f"{number:.6g}"
 
 
 def _describe(

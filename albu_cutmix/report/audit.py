@@ -21,6 +21,7 @@ from albu_cutmix.host.base import MixTransform
 from albu_cutmix.host.settings import hash_policy
 from albu_cutmix.report.bench import Bench
 from albu_cutmix.report.figures import Figures
+from albu_cutmix.report.files import check_writable, write_file
 from albu_cutmix.report.findings import Failures, find_all
 from albu_cutmix.report.gallery import Gallery
 from albu_cutmix.report.page import render
@@ -29,7 +30,7 @@ from albu_cutmix.report.samples import FAILURES
 from albu_cutmix.report.sweep import Setting, list_settings, mixes_of, recommend, try_setting
 from albu_cutmix.report.view import build_view, write_html, write_text
 
-__all__ = ["AuditReport", "audit", "check_writable"]
+__all__ = ["AuditReport", "audit"]
 
 
 def audit(
@@ -183,7 +184,7 @@ class AuditReport:
             InvalidArgumentError: If the file cannot be written.
         """
         check_writable(path)
-        Path(path).write_text(render(self.view()), "utf-8")
+        write_file(path, [render(self.view())])
 
     def to_json(self, path: str | Path) -> None:
         """Write the report with the row of every mix, from which all figures can be recomputed.
@@ -192,13 +193,15 @@ class AuditReport:
             InvalidArgumentError: If the file cannot be written.
         """
         check_writable(path)
+        write_file(path, self._json())
+
+    def _json(self) -> Iterator[str]:
         parts = ("summary", "policy", "fingerprint", "versions", "sweep", "findings")
         head = json.dumps({name: getattr(self, name) for name in parts}, indent=1)
-        with Path(path).open("w", encoding="utf-8") as file:
-            file.write(f'{head[:-2]},\n "rows": [')
-            for number, row in enumerate(self.rows):
-                file.write(f"{',' if number else ''}\n{row}")
-            file.write("\n]}\n")
+        yield f'{head[:-2]},\n "rows": ['
+        for number, row in enumerate(self.rows):
+            yield f"{',' if number else ''}\n{row}"
+        yield "\n]}\n"
 
     def show(self) -> None:
         """Display the report in a notebook, or print it."""
@@ -219,22 +222,6 @@ class AuditReport:
     def _repr_html_(self) -> str:
         """Return a small table for a notebook."""
         return write_html(self)
-
-
-def check_writable(path: str | Path) -> None:
-    """Raise InvalidArgumentError unless a file can be written there; what is there stays."""
-    file = Path(path)
-    try:
-        there = file.exists()
-        with file.open("ab"):
-            pass
-        if not there:
-            file.unlink()
-    except OSError as error:
-        raise InvalidArgumentError(
-            f"{str(file)!r} cannot be written: {error.strerror or error}. Give the name of a file "
-            "in a folder that exists and can be written to."
-        ) from error
 
 
 def _check_count(name: str, value: Any, least: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from albu_cutmix.errors import InvalidArgumentError
+from albu_cutmix.errors import EmptyPoolError, InvalidArgumentError
 from albu_cutmix.host.base import MixTransform
 from albu_cutmix.host.donors import check_pool
 from albu_cutmix.host.fields import label_fields
@@ -43,7 +43,7 @@ class Bench:
         record_key: Of a pipeline with several mixes the one that is audited.
         class_field: Label field of boxes that names their class; None: "labels" if it is one,
             else the first one that the mix does not write.
-        strict: Whether a mix that cannot be made is an error.
+        strict: Whether a mix that cannot be made is an error; those of other settings never are.
 
     Raises:
         InvalidArgumentError: If there is not one mix, or no such field.
@@ -60,10 +60,11 @@ class Bench:
         class_field: str | None = None,
         strict: bool = False,
     ) -> None:
-        check_pool(samples, "samples", InvalidArgumentError, optional=False)
+        _check_samples(samples)
         theirs = find_mix(transform, record_key)
-        # A pool is shared, not copied: it may be large, and `pool_index` speaks of the same one.
-        self.pipeline = copy.deepcopy(transform, {id(theirs.pool): theirs.pool})
+        # Pools are shared, not copied: they may be large, and `pool_index` speaks of the same one.
+        pools = {id(mix.pool): mix.pool for mix in find_mixes(transform)}
+        self.pipeline = copy.deepcopy(transform, pools)
         self.mix = find_mix(self.pipeline, record_key)
         if self.pipeline is self.mix:
             self.pipeline = wrap(self.mix, samples)
@@ -89,7 +90,7 @@ class Bench:
         return list(found.values())
 
     def read(self, index: int) -> dict[str, Any]:
-        """Return a sample as keywords of the pipeline's call."""
+        """Return a sample as keywords of the pipeline's call, with an image in it."""
         sample = read_sample(self.samples, index, *self._formats)
         rows = getattr(self.mix, "mask_index_field", None)
         if rows is not None and sample.get("masks") is not None and rows not in sample:
@@ -109,22 +110,28 @@ class Bench:
         targets = _targets(self.mix, sample)
         if seen:
             return Mixed(targets, seen[-1])
-        shape = np.shape(sample["image"])
-        record = MixRecord.empty(KIND, "not called", (shape[0], shape[1]))
-        return Mixed(targets, Observation(record, [], [], sample["image"]))
+        image = sample["image"]
+        record = MixRecord.empty(KIND, "not called", image.shape[:2])
+        return Mixed(targets, Observation(record, [], [], image, before=image))
 
     def seed_of(self, number: int) -> int:
         """Return the seed of a mix."""
         return stream_seed(self.seed, number) % 2**32
 
-    def row(self, number: int, index: int) -> str:
-        """Make a mix and return its row, one line of JSON; see `figures`."""
+    def row(self, number: int, index: int, *, strict: bool = False) -> str:
+        """Make a mix and return its row, one line of JSON; see `figures`.
+
+        Args:
+            number: Of the mix.
+            index: Of its sample.
+            strict: Whether a mix that cannot be made is an error, not a row that tells of it.
+        """
         seed = self.seed_of(number)
         head = f'{{"mix":{number},"sample":{index},"seed":{seed},'
         try:
             return f"{head}{self.mix_sample(index, seed).text}}}"
         except FAILURES as error:
-            if self.strict:
+            if strict:
                 raise
             return f'{head}"error":{json.dumps(f"{type(error).__name__}: {error}")}}}'
 
@@ -151,6 +158,16 @@ class Mixed(NamedTuple):
 
 
 _dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+def _check_samples(samples: Any) -> None:
+    """Raise unless there are samples."""
+    try:
+        check_pool(samples, "samples", InvalidArgumentError, optional=False)
+    except EmptyPoolError as error:
+        raise EmptyPoolError(
+            f"an audit needs at least one sample, got none in an empty {type(samples).__name__}."
+        ) from error
 
 
 def _targets(mix: MixTransform, sample: Mapping[str, Any]) -> list[str]:

@@ -107,10 +107,7 @@ def _card(bench: Bench, row: Mapping[str, Any], picks: list[str]) -> dict[str, A
     record = row["record"]
     flags = [str(flag.name) for flag in SafetyFlag if flag & record["flags"]]
     line = json.dumps(record, separators=(",", ":"))
-    mixed = bench.mix_sample(row["sample"], row["seed"])
-    caption = _caption(row)
-    if mixed.seen.record.to_json() != line:
-        caption += " Made once more it came out otherwise: pipeline or samples do not repeat."
+    picture, note = _make_again(bench, row, line)
     return {
         "mix": row["mix"],
         "sample": row["sample"],
@@ -125,10 +122,21 @@ def _card(bench: Bench, row: Mapping[str, Any], picks: list[str]) -> dict[str, A
         "remnant_px": record["remnant_px"],
         "seam_on_object": _seam_share(row),
         "picks": picks,
-        "caption": caption,
-        "picture": draw_seen(mixed.seen),
+        "caption": _caption(row) + note,
+        "picture": picture,
         "record": line,
     }
+
+
+def _make_again(bench: Bench, row: Mapping[str, Any], line: str) -> tuple[bytes, str]:
+    """Return the picture of a mix, empty where it cannot be made, and what is odd about it."""
+    try:
+        seen = bench.mix_sample(row["sample"], row["seed"]).seen
+    except Exception as error:  # noqa: BLE001 - it was made before, and its figures stand
+        return b"", f" It could not be made once more: {type(error).__name__}: {error}"
+    same = seen.record.to_json() == line
+    odd = " Made once more it came out otherwise: pipeline or samples do not repeat."
+    return draw_seen(seen), "" if same else odd
 
 
 def _caption(row: Mapping[str, Any]) -> str:
@@ -163,7 +171,7 @@ def draw_seen(seen: Observation) -> bytes:
         ],
         seen.record._replace(patches=patches),
         seam=seam,
-        min_side=SIDE // longest * shortest,
+        min_side=max(SIDE // longest * shortest, SIDE // 4),  # a strip may be longer than that
     )
     out = BytesIO()
     Image.fromarray(canvas).save(out, "JPEG", quality=QUALITY)

@@ -128,8 +128,9 @@ def _work(task: list[tuple[int, int]], arguments: dict[str, Any] | None) -> Chun
 def _make(bench: Bench, task: list[tuple[int, int]], arguments: dict[str, Any] | None) -> Chunk:
     """Make some mixes, given as (number, index of the sample)."""
     before = _skipped(bench)
+    strict = bench.strict and not arguments  # another setting is only tried
     with change(bench.mix, arguments or {}):
-        rows = [bench.row(number, index) for number, index in task]
+        rows = [bench.row(number, index, strict=strict) for number, index in task]
     return Chunk(rows, _skipped(bench) - before)
 
 

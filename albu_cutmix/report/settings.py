@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,24 +10,28 @@ from typing import Any
 
 from albu_cutmix.host.base import MixTransform
 from albu_cutmix.limits import SafetyLimits
+from albu_cutmix.transforms import CutMix
 
 __all__ = ["change", "own_arguments", "write_code"]
 
 #: Arguments that a sweep tries, and the rules of the mix that are made of them.
 SWEPT = ("alpha", "area_range", "ratio_range", "placement", "min_visibility")
 RULES = ("_patch_rule", "_object_rule")
+NAMES = tuple(name for name in inspect.signature(CutMix).parameters if name != "pool")
 
 
 def own_arguments(mix: MixTransform) -> dict[str, Any]:
-    """Return the arguments of a mix but its pool."""
-    return {name: getattr(mix, name) for name in (*mix.get_transform_init_args_names(), "p")}
+    """Return the arguments of a mix but its pool: those of `CutMix`, then a subclass's own."""
+    names = dict.fromkeys((*NAMES, *mix.get_transform_init_args_names()))
+    return {name: getattr(mix, name) for name in names if hasattr(mix, name)}
 
 
 @contextmanager
 def change(mix: MixTransform, arguments: dict[str, Any]) -> Iterator[None]:
     """Change arguments of a mix, all of them among `SWEPT`, and change them back.
 
-    The mix stays the object that its pipeline knows, wired to its processors and targets.
+    The mix stays the object that its pipeline knows, wired to its processors and targets. A
+    subclass need not take these arguments: they are checked as those of `CutMix`.
 
     Raises:
         InvalidArgumentError: If the mix does not take them together with its own.
@@ -34,7 +39,7 @@ def change(mix: MixTransform, arguments: dict[str, Any]) -> Iterator[None]:
     if not arguments:
         yield
         return
-    fresh = type(mix)(mix.pool, **own_arguments(mix) | arguments)
+    fresh = CutMix(**{name: getattr(mix, name) for name in NAMES} | arguments)
     before = {name: getattr(mix, name) for name in (*SWEPT, *RULES)}
     try:
         for name in before:
@@ -52,12 +57,12 @@ def write_code(mix: MixTransform, arguments: dict[str, Any]) -> str:
         mix: The mix.
         arguments: Arguments that are written in any case; others where they are no defaults.
     """
-    plain = own_arguments(type(mix)(mix.pool))  # type: ignore[call-arg]
+    plain = own_arguments(CutMix(mix.pool))  # the pool may bring classes
     told = {name for name, value in arguments.items() if value is not None}
     parts = [
         f"{name}={_code(value)}"
         for name, value in (own_arguments(mix) | arguments).items()
-        if name in told or value != plain[name]
+        if name in told or name not in plain or value != plain[name]
     ]
     return f"{type(mix).__name__}({', '.join(['pool', *parts])})"
 

@@ -100,6 +100,10 @@ def _note(record: MixRecord) -> str:
     """Say in a line what the record holds."""
     names = ", ".join(str(flag.name) for flag in SafetyFlag if flag & record.flags)
     if not record.applied:
-        why = {"p": "its probability left it out"}.get(record.reason, record.reason)
+        words = {
+            "p": "its probability left it out",
+            "not called": "it was not called, the pipeline went another way",
+        }
+        why = words.get(record.reason, record.reason)
         return f"not applied: {why}" + (f" ({names})" if names else "")
     return f"lam {record.lam:.3f}; {f'unsafe: {names}' if names else 'no flag'}"

@@ -10,6 +10,7 @@ from albu_cutmix.presets import PRESETS
 from albu_cutmix.report.figures import Figures
 from albu_cutmix.report.settings import SWEPT, change, own_arguments, write_code
 from albu_cutmix.report.verdict import LEVELS, judge, percent
+from albu_cutmix.transforms import CutMix
 
 __all__ = ["Setting", "Tried", "list_settings", "mixes_of", "recommend", "try_setting"]
 
@@ -49,7 +50,7 @@ def list_settings(mix: MixTransform) -> list[Setting]:
         for area in AREAS
         for least in LEAST_VISIBLE
     ]
-    own, plain = own_arguments(mix), own_arguments(type(mix)())  # type: ignore[call-arg]
+    own, plain = own_arguments(mix), own_arguments(CutMix())
     reset = {name: plain[name] for name in SWEPT if own[name] != plain[name]}
     presets = [
         Setting(f"preset {name!r}", reset | {k: v for k, v in preset.items() if k in SWEPT})

@@ -85,8 +85,7 @@ class CutMix(MixTransform):
         seam_width: How many pixels deep the map is marked on either side of the seam.
         ignore_index: Written into `mask` wherever the map holds more than SEAM: where an object
             is cut or the labels jump. None: nothing is.
-        limits: From where on a mix is flagged as unsafe: `SafetyLimits`, or its arguments as a
-            mapping; None is `SafetyLimits()`.
+        limits: From where on a mix is unsafe: `SafetyLimits`, or a mapping of its arguments.
         on_unsafe: What becomes of a flagged mix: "flag" (it stays, flagged in the record),
             "resample" (up to 10 draws, then skip), "skip" (not applied, reason "unsafe") or
             "raise".
@@ -215,7 +214,8 @@ class CutMix(MixTransform):
             return self.read_donor(donors, index)
 
         outlines = CallOutlines(
-            data, self.masks_mode == "instances", self.safety_rule.background,
+            data, self.get_processor("bboxes"), self.masks_mode == "instances",
+            self.mask_index_field, self.safety_rule.background,
             whole=self._patch_rule.placement == "objects",
         )  # fmt: skip
         return make_plan(
