@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 
 import albumentations as A
 import numpy as np
 import pytest
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
-from albu_cutmix import CutMix, Donor, EmptyPoolError, InvalidSampleError, MixTargets, audit, show
-from albu_cutmix.canvas import to_rgb
+from albu_cutmix import CutMix, EmptyPoolError, InvalidSampleError, MixTargets, audit, show
 from albu_cutmix.draw import draw_groups, draw_source
 from albu_cutmix.record import MixRecord
 from albu_cutmix.report.bench import Bench
@@ -100,6 +100,7 @@ def test_ten_samples_are_looked_at():
         assert fields(samples) == (found,)
 
 
+@pytest.mark.filterwarnings("ignore:label_fields are set but label_mapping")
 def test_boxes_come_before_keypoints():
     """Where both are equally many the fields are those of boxes, others those of keypoints."""
     both = sample(keypoints=POINTS, names=["p", "q"])
@@ -118,13 +119,13 @@ def test_rows_that_are_none_stop_nothing():
 
 
 class Failing(list):
-    """Samples of which one cannot be read."""
+    """Samples of which number 1 cannot be read, once an error is set."""
 
-    error: Exception = OSError()
+    error: Exception | None = None
 
     def __getitem__(self, index: Any) -> Any:
         """Return a sample."""
-        if index == 1:
+        if index == 1 and self.error is not None:
             raise self.error
         return super().__getitem__(index)
 
@@ -224,7 +225,7 @@ class Fixed(CutMix):
     """A mix that takes nothing but its probability."""
 
     def __init__(self, pool: Any = None, *, p: float = 0.5) -> None:
-        super().__init__(pool, alpha=0.5, p=p)
+        super().__init__(pool, seam_width=3, p=p)
 
 
 def test_subclasses_are_swept():
@@ -239,7 +240,7 @@ def test_subclasses_are_swept():
         assert mix.area_range is None
         assert own_arguments(mix)["area_range"] is None
     assert write_code(Noted("n", samples), {}) == 'Noted(pool, note="n")'
-    assert write_code(Fixed(samples), {}) == "Fixed(pool, alpha=0.5)"
+    assert write_code(Fixed(samples), {}) == "Fixed(pool, seam_width=3)"
 
 
 def test_no_pool_is_copied():
@@ -273,13 +274,48 @@ def test_show_without_the_mix(monkeypatch):
     assert picture.width == 1308
 
 
-def test_a_card_of_a_mix_that_is_gone():
+def test_a_card_of_a_mix_that_is_gone(tmp_path):
     """A mix that cannot be made again keeps its card, without picture and with the reason."""
     samples = Failing([sample() for _ in range(3)])
-    samples[1:2] = []
     report = audit(CutMix([sample()], p=1.0), samples, n=6, sweep=False)
-    samples.append(sample())
     samples.error = TypeError("the archive was closed")
-    kept, gone = ([card for card in report.cards if (card["sample"] == 1) is odd] for odd in (0, 1))
-    assert kept
-    assert gone
+    cards: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for card in report.cards:
+        cards[card["sample"] == 1].append(card)
+    assert [len(some) for some in cards.values()] == [4, 2]
+    assert all(card["picture"] and "once more" not in card["caption"] for card in cards[False])
+    for card in cards[True]:
+        assert card["picture"] == b""
+        words = " It could not be made once more: TypeError: the archive was closed"
+        assert card["caption"].endswith(words)
+        assert json.loads(card["record"])["applied"]
+    pytest.importorskip("jinja2", reason="jinja2 is not installed")
+    report.to_html(tmp_path / "audit.html")
+    assert "the archive was closed" in (tmp_path / "audit.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((48, 64), (480, 640)),
+        ((2, 3000), (2, 3000)),
+        ((3000, 2), (3000, 2)),
+        ((2, 300), (12, 1800)),
+        ((100, 400), (400, 1600)),
+        ((1000, 20), (1000, 20)),
+    ],
+    ids=str,
+)
+def test_strips_are_not_enlarged_without_end(shape, size):
+    """The longer side of a picture is at most four times min_side, or the image's own."""
+    image, record = np.zeros(shape, np.uint8), MixRecord.empty("cutmix", "p", shape)
+    assert draw_source(image, record).shape == (*size, 3)
+    assert draw_groups(image, [], record).shape == (*size, 3)
+
+
+def test_a_strip_in_the_gallery_is_as_long_as_other_pictures():
+    """A strip is enlarged by the whole number that fills the gallery's width."""
+    strips = [{"image": np.full((4, 100, 3), value, np.uint8)} for value in (9, 200)]
+    card = audit(CutMix(strips, p=1.0), strips, n=2, sweep=False).cards[0]
+    with Image.open(BytesIO(card["picture"])) as picture:
+        assert picture.size == (400, 16)
