@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from albu_cutmix.report.cells import SPACE
 from albu_cutmix.report.figures import SIZES
 from albu_cutmix.report.verdict import LEVELS, RATES, judge, level_of, limits_of, percent, warn
 
@@ -40,10 +41,12 @@ def build_view(report: AuditReport) -> dict[str, Any]:
         "subtitle": f"{_mixes(report)} of {report.source}",
         "verdict": {
             "word": verdict.word,
-            "reasons": [reason._asdict() for reason in verdict.reasons],
+            "reasons": [
+                reason._asdict() | {"text": _unbroken(reason.text)} for reason in verdict.reasons
+            ],
         },
-        "facts": [{"label": label, "value": value} for label, value in _facts(report)],
-        "warning": warn(summary),
+        "facts": [{"label": label, "value": _unbroken(value)} for label, value in _facts(report)],
+        "warning": _unbroken(warn(summary)),
         "rates": list(_rates(report)),
         "tables": [table for table in _tables(report) if table["rows"]],
         "series": report.figures.series(),
@@ -53,6 +56,11 @@ def build_view(report: AuditReport) -> dict[str, Any]:
         "policy": json.dumps(report.policy, indent=2),
         "honest": HONEST,
     }
+
+
+def _unbroken(text: str) -> str:
+    """Return a text in which no line begins with a sign of percent."""
+    return text.replace(" %", f"{SPACE}%")
 
 
 def _mixes(report: AuditReport) -> str:
@@ -89,7 +97,9 @@ def _rates(report: AuditReport) -> Iterator[dict[str, Any]]:
         yield {
             "key": rate.key,
             "label": rate.label,
-            "what": f"{rate.what} {_limit_of(report, rate.key)}{limits_of(rate)}".strip(),
+            "what": _unbroken(
+                f"{rate.what} {_limit_of(report, rate.key)}{limits_of(rate)}".strip()
+            ),
             "share": share,
             "low": low,
             "high": high,
