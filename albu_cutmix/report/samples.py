@@ -7,6 +7,7 @@ from numbers import Number
 from typing import Any
 
 import albumentations as A
+import cv2
 import numpy as np
 from albumentations.augmentations.crops.transforms import CropSizeError
 
@@ -20,7 +21,9 @@ __all__ = ["FAILURES", "read_sample", "wrap"]
 
 #: What may go wrong with one sample and leave the others be: readers raise OSError, RuntimeError or
 #: LookupError, the host ValueError for rows. TypeError and AttributeError are bugs of a program.
-FAILURES = (CutMixError, OSError, ValueError, RuntimeError, LookupError, CropSizeError)
+FAILURES = (
+    CutMixError, OSError, ValueError, RuntimeError, LookupError, CropSizeError, cv2.error,
+)  # fmt: skip
 #: Annotated boxes may reach over the edge of their image; the two hosts name it differently.
 CLIP = "clip" if SampledParams is None else "clip_bboxes_on_input"
 LOOKED_AT = 50  # first samples among which some with rows are sought, to learn their fields
@@ -61,7 +64,8 @@ def read_sample(
                 f"the keys of a sample must be strings, got {key!r} in sample {index}. Name what "
                 "the pipeline takes, and leave the rest out."
             )
-    check_image(sample["image"], f"sample {index}")
+    if not isinstance(sample["image"], np.ndarray):
+        check_image(sample["image"], f"sample {index}")  # of another dtype a step may convert it
     return dict(sample)
 
 
