@@ -72,7 +72,7 @@ def audit(
         InvalidArgumentError: If an argument is not valid, or there is not one mix.
         EmptyPoolError: If there is no sample or no donor.
         InvalidSampleError: If no mix at all can be made.
-        CutMixError: With `strict`, what kept a mix from being made; or what the reader or host raised.
+        CutMixError: With `strict`, what kept a mix from being made; or an error of reader or host.
 
     >>> from albu_cutmix import CutMix
     >>> from albu_cutmix.scenes import scene_pool

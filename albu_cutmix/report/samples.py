@@ -64,8 +64,9 @@ def read_sample(
                 f"the keys of a sample must be strings, got {key!r} in sample {index}. Name what "
                 "the pipeline takes, and leave the rest out."
             )
-    if not isinstance(sample["image"], np.ndarray):
-        check_image(sample["image"], f"sample {index}")  # of another dtype a step may convert it
+    image = sample["image"]
+    if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or not image.size:
+        check_image(image, f"sample {index}")  # another dtype a step of the pipeline may convert
     return dict(sample)
 
 
