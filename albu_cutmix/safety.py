@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from albu_cutmix import masks
-from albu_cutmix.boxes import NO_AREA, area, clip_bboxes
-from albu_cutmix.fates import EPS, Fates, Verdict
+from albu_cutmix.fates import EPS, Verdict
 from albu_cutmix.functional import source_pixels, whole_mask
 from albu_cutmix.geometry import Rect
+from albu_cutmix.harm import find_changed, find_gone, find_slivers, find_splits
 from albu_cutmix.limits import SafetyFlag, SafetyLimits, SafetyRule
-from albu_cutmix.seams import Edge, count_pairs, find_edges, mark_cuts, mark_jumps
+from albu_cutmix.seams import (
+    Edge,
+    count_pairs,
+    find_edges,
+    mark_cuts,
+    mark_jumps,
+    seam_length,
+)
 from albu_cutmix.shapes import Background, BoxShapes, MaskShapes, Regions, Shapes
 
 if TYPE_CHECKING:
@@ -24,16 +31,7 @@ if TYPE_CHECKING:
 
     from albu_cutmix.plan import MixPlan, Paste
 
-__all__ = [
-    "NOTHING",
-    "Metrics",
-    "Safety",
-    "assess",
-    "find_changed",
-    "find_gone",
-    "find_slivers",
-    "find_splits",
-]
+__all__ = ["NOTHING", "Metrics", "Safety", "assess"]
 
 
 class Metrics(NamedTuple):
@@ -62,7 +60,7 @@ class Safety(NamedTuple):
 
     Attributes:
         metrics: For the record.
-        edges: The seam, pair by pair.
+        edges: The seam, pair by pair; not looked at in a call with nothing but an image.
         weights: Weights of the primary's and the donor's class label.
         slivers: Which objects of the primary, and of the donor, come out as slivers.
         splits: Which boxes of the primary the patch cuts in two.
@@ -97,6 +95,9 @@ def assess(
     """
     paste, limits = plan.paste, rule.limits
     assert paste is not None  # noqa: S101 - for the type checker
+    if verdict is None and mask is None:  # nothing to look at but how long the seam is
+        bare = NOTHING._replace(seam_px=seam_length(paste.patch, plan.shape))
+        return Safety(bare, [], plan.weights, (NONE, NONE), NONE)
     edges = find_edges(paste, plan.shape)
     theirs = None if mask is None else whole_mask(mask, paste)
     if mask is not None and theirs is not None:
@@ -230,67 +231,3 @@ def _judge_rows(
         SafetyFlag.REMNANT, verdict.remnant_px, limits.remnant, plan.shape[0] * plan.shape[1]
     )
     return metrics, flags
-
-
-def find_gone(fates: Fates, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return which of the primary's rows showed nothing before the mix, and so count nowhere.
-
-    Crops of the host leave boxes of no area until the next transform.
-    """
-    gone = fates.visibility <= EPS
-    rows = gone.nonzero()[0]
-    if len(rows):
-        places = clip_bboxes(fates.before[rows], (0, 0, shape[1], shape[0]))
-        gone[rows] = area(places) < NO_AREA
-        gone[list(fates.pieces)] = False
-    return gone
-
-
-def find_changed(fates: Fates) -> NDArray[np.bool_]:
-    """Return which of the primary's objects have another box, mask or ignore field than before."""
-    changed = fates.changed | fates.ignored
-    for row in fates.pieces:
-        changed[row] |= fates.visibility[row] < 1  # of its mask pixels are gone
-    return changed
-
-
-def find_slivers(
-    plan: MixPlan, verdict: Verdict, limits: SafetyLimits
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which objects of primary and donor come out as slivers, and were none before."""
-    assert plan.paste is not None  # noqa: S101 - for the type checker
-    found = []
-    for fates, shape in ((verdict.primary, plan.shape), (verdict.donor, plan.paste.donor.shape)):
-        some = fates.keep & ~fates.ignored
-        if fates is verdict.primary:
-            some &= fates.changed
-        some &= _is_thin(fates.bboxes, limits)
-        rows = some.nonzero()[0]
-        if len(rows):
-            before = clip_bboxes(fates.before[rows], (0, 0, shape[1], shape[0]))
-            some[rows] = ~_is_thin(before, limits)
-        found.append(some)
-    return found[0], found[1]
-
-
-def _is_thin(bboxes: NDArray[np.float64], limits: SafetyLimits) -> NDArray[np.bool_]:
-    width, height = (bboxes[:, 2:] - bboxes[:, :2]).T
-    least, most = np.minimum(width, height), np.maximum(width, height)
-    thin: NDArray[np.bool_] = (least < limits.sliver_side) | (most > limits.sliver_aspect * least)
-    return thin
-
-
-def find_splits(plan: MixPlan, fates: Fates) -> NDArray[np.bool_]:
-    """Return which boxes of the primary the patch cuts in two."""
-    assert plan.paste is not None  # noqa: S101 - for the type checker
-    patch, out = plan.paste.patch, np.zeros(len(fates.keep), bool)
-    rows = ((fates.visibility < 1) & (fates.visibility > EPS)).nonzero()[0]
-    if not len(rows):
-        return out
-    height, width = plan.shape
-    places = clip_bboxes(fates.before[rows], (0, 0, width, height))
-    low, high, edges = places[:, :2], places[:, 2:], np.array(patch)
-    spanned = (low >= edges[:2]) & (high <= edges[2:])
-    inside = (low < edges[:2]) & (high > edges[2:])
-    out[rows] = (spanned & inside[:, ::-1]).any(1)
-    return out

@@ -30,6 +30,7 @@ __all__ = [
     "ignore_cuts",
     "mark_cuts",
     "mark_jumps",
+    "seam_length",
 ]
 
 
@@ -115,6 +116,13 @@ def _ends(
     if high < side:
         last = d_low + (2 * span - 1) * d_span // (2 * span)
         yield high, high - 1, last, (d_high,) if d_high < d_side else None, False
+
+
+def seam_length(patch: Rect, shape: tuple[int, int]) -> int:
+    """Return how many pairs a seam has."""
+    (x_min, y_min, x_max, y_max), (height, width) = patch, shape
+    upright = (x_min > 0) + (x_max < width)
+    return upright * (y_max - y_min) + ((y_min > 0) + (y_max < height)) * (x_max - x_min)
 
 
 def mark_cuts(edges: list[Edge], primary: Shapes, donor: Shapes) -> None:

@@ -23,7 +23,7 @@ from strategies import (
     run_mix,
 )
 
-from albu_cutmix import safety, seams, shapes
+from albu_cutmix import harm, safety, seams, shapes
 from albu_cutmix.geometry import Rect
 from albu_cutmix.host import base, seam_map, unsafe
 from albu_cutmix.limits import SafetyFlag, SafetyLimits
@@ -482,7 +482,7 @@ def sliver_without_before(patch):
     def change(metrics, flags, plan, verdict, limits):
         sides = ((verdict.primary, verdict.primary.changed), (verdict.donor, True))
         thin = [
-            (safety._is_thin(fates.bboxes, limits) & fates.keep & ~fates.ignored & changed).any()
+            (harm._is_thin(fates.bboxes, limits) & fates.keep & ~fates.ignored & changed).any()
             for fates, changed in sides
         ]
         return metrics, flags | (int(SafetyFlag.SLIVER) if any(thin) else 0)
@@ -503,7 +503,7 @@ def sliver_by_its_area(patch):
         sides = bboxes[:, 2:] - bboxes[:, :2]
         return sides.prod(1) < limits.sliver_side**2
 
-    patch.setattr(safety, "_is_thin", tiny)
+    patch.setattr(harm, "_is_thin", tiny)
 
 
 def split_by_the_other_axis(patch):

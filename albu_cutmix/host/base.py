@@ -257,6 +257,8 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
 
     def has_label(self, data: Mapping[str, Any]) -> bool:
         """Whether the call holds a class label."""
+        if data.get(self.label_key) is None:
+            return False
         return self._label.is_in(data, self.row_processors.values())
 
     def _check_call(self, data: dict[str, Any]) -> None:

@@ -12,10 +12,11 @@ from albu_cutmix import masks
 from albu_cutmix.boxes import area, clip_bboxes
 from albu_cutmix.fates import EPS, Fates, Verdict
 from albu_cutmix.geometry import Rect
+from albu_cutmix.harm import find_changed, find_gone
 from albu_cutmix.host.fields import label_fields
 from albu_cutmix.record import MixRecord
-from albu_cutmix.safety import Safety, find_changed, find_gone
-from albu_cutmix.seams import Edge, draw_seam
+from albu_cutmix.safety import Safety
+from albu_cutmix.seams import Edge, draw_seam, find_edges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,8 +76,10 @@ def observe(
         safety: How safe that was.
     """
     record = out[mix.record_key]
-    edges = () if safety is None else safety.edges
-    given = None if plan is None or plan.paste is None else plan.paste.donor.image
+    edges, given = [], None
+    if plan is not None and plan.paste is not None and safety is not None:
+        edges = safety.edges or find_edges(plan.paste, plan.shape)
+        given = plan.paste.donor.image
     primary: list[dict[str, Any]] = []
     donor: list[dict[str, Any]] = []
     if plan is not None and plan.paste is not None and verdict is not None and safety is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from albu_cutmix.errors import InvalidSampleError
-from albu_cutmix.seams import draw_seam
+from albu_cutmix.seams import draw_seam, find_edges
 
 if TYPE_CHECKING:
     from albu_cutmix.plan import MixPlan
@@ -47,7 +47,8 @@ class SeamMap(NamedTuple):
             return
         assert plan.paste is not None  # noqa: S101 - for the type checker
         held, patch = out.get(self.key), plan.paste.patch
-        drawn = draw_seam(safety.edges, patch, plan.shape, self.width)
+        edges = safety.edges or find_edges(plan.paste, plan.shape)
+        drawn = draw_seam(edges, patch, plan.shape, self.width)
         if held is not None:
             drawn = drawn.reshape(held.shape)
             earlier = held.copy()

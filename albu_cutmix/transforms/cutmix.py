@@ -58,8 +58,8 @@ class CutMix(MixTransform):
             window), "whole" (the whole donor becomes the patch: ResizeMix) or "error".
         bbox_mode: Partly covered boxes of the primary: "clip" to the visible extent, "keep" as
             they are, or "drop".
-        min_visibility: Objects of which less can still be seen are dropped: a share, or
-            (primary, donor). In "keep" and "clip" alike, relative to the whole box.
+        min_visibility: Objects of which less can still be seen are dropped, in every mode: a
+            share, or (primary, donor).
         visibility_field: A label field of boxes (floats) multiplied by each one's visibility.
         ignore_field: A label field of boxes (COCO: "iscrowd") that is set to 1 where an object
             would be dropped though it still shows: it stays, and no visible object silently
@@ -77,9 +77,9 @@ class CutMix(MixTransform):
         classes: Number or names of the classes; None is `pool.classes`.
         label_mode: "soft": a float32 vector mixed by visible pixels; "pair": the label as it is,
             and the donor's beside it under `<label_key>_donor`, with `lam` in the record.
-        label_weight: "area": labels are weighted by owned pixels; "object": by the pixels that
-            show an object, of instance masks, else `mask`, else boxes. Where none shows, by area.
-        background: Value, or values, of `mask` that are no object; None: every value is one.
+        label_weight: Labels are weighted by owned pixels, "area", or by those that show an
+            "object", of instance masks, else `mask`, else boxes; where none shows, by area.
+        background: Value or values of `mask` that are no object; None: each value is one.
         seam_key: Name under which a map of `SeamFlag` bits comes, (H, W) uint8. Registered in
             `additional_targets` as a mask, later geometry carries it along.
         seam_width: How many pixels deep the map is marked on either side of the seam.
@@ -101,10 +101,9 @@ class CutMix(MixTransform):
         uint8, uint16, float32; any number of channels
 
     Note:
-        Every call returns the same keys and types whether or not the mix fired. A call may hold
-        `pool_index`, the primary's own index in the pool, which is then never drawn. Additional
-        targets of image, mask and bboxes take the donor's data under the same key. Volumes,
-        `images` and other additional targets are refused by name.
+        Every call returns the same keys and types, fired or not. A call may hold `pool_index`, the
+        primary's own index in the pool, which is then never drawn. Additional targets of image,
+        mask and bboxes take the donor's data of that key; volumes, `images` and others are refused.
 
     Raises:
         InvalidArgumentError: If an argument is out of range or contradicts another.
@@ -208,19 +207,20 @@ class CutMix(MixTransform):
         count = len(donors)
         if exclude is not None:
             exclude = check_pool_index(exclude, count)
-        shape = data["image"].shape[:2]
 
         def fetch(index: int) -> Donor:
             return self.read_donor(donors, index)
 
-        outlines = CallOutlines(
-            data, self.get_processor("bboxes"), self.masks_mode == "instances",
-            self.mask_index_field, self.safety_rule.background,
-            whole=self._patch_rule.placement == "objects",
-        )  # fmt: skip
+        outlines, placement = None, self._patch_rule.placement
+        if placement in ("avoid", "objects"):
+            outlines = CallOutlines(
+                data, self.get_processor("bboxes"), self.masks_mode == "instances",
+                self.mask_index_field, self.safety_rule.background, placement == "objects",
+            )  # fmt: skip
         return make_plan(
-            rng, shape, count, fetch, self._patch_rule, exclude=exclude, outlines=outlines
-        )
+            rng, data["image"].shape[:2], count, fetch, self._patch_rule, exclude=exclude,
+            outlines=outlines,
+        )  # fmt: skip
 
     def read_donor(self, donors: Any, index: int) -> Donor:
         """Return donor *index*, checked; a mapping is read like a call of the pipeline."""
