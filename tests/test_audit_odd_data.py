@@ -18,6 +18,7 @@ from albu_cutmix.report.bench import Bench
 from albu_cutmix.report.samples import wrap
 from albu_cutmix.report.settings import change, own_arguments, write_code
 from albu_cutmix.report.sweep import list_settings
+from albu_cutmix.scenes import scene_pool
 
 BOXES = [[4, 4, 20, 20], [30, 10, 50, 40]]
 POINTS = [[5, 5], [40, 20]]
@@ -319,3 +320,12 @@ def test_a_strip_in_the_gallery_is_as_long_as_other_pictures():
     card = audit(CutMix(strips, p=1.0), strips, n=2, sweep=False).cards[0]
     with Image.open(BytesIO(card["picture"])) as picture:
         assert picture.size == (400, 16)
+
+
+def test_a_mix_without_donors_is_told_before_the_work():
+    """The missing pool is what the message names, not the first thing that fails without it."""
+    scenes = scene_pool(3, size=(64, 96))
+    with pytest.raises(EmptyPoolError, match="one without a pool, and samples without 'mix_meta"):
+        audit(CutMix(), scenes, n=4)
+    samples = [{"image": one.image, "mix_metadata": [{"image": one.image}]} for one in scenes]
+    assert audit(CutMix(p=1.0), samples, n=4, sweep=False).summary["applied"] == 1

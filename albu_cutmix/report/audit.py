@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import albumentations as A
 import cv2
@@ -87,40 +87,61 @@ def audit(
         class_field=class_field, strict=strict,
     )  # fmt: skip
     settings = list_settings(bench.mix) if sweep else []
+    made = _make(bench, n, workers, settings, progress)
+    figures = made.figures[0]
+    if not figures.made:
+        raise InvalidSampleError(
+            f"none of the {n} mixes could be made. {made.failures.examples[0]}"
+        )
+    tried = [
+        try_setting(bench.mix, setting, counts)
+        for setting, counts in zip(settings, made.figures, strict=False)
+    ]
+    policy, fingerprint = _name(bench.mix)
+    return AuditReport(
+        summary=figures.summary(bench.mix.p, seed),
+        policy=policy,
+        fingerprint=fingerprint,
+        versions=_versions(),
+        sweep=recommend(tried, figures.median_object),
+        findings=find_all(figures, made.failures, made.skipped, bench.pools),
+        source=_source(samples),
+        figures=figures,
+        rows=made.rows,
+        gallery=made.gallery,
+        bench=bench,
+    )
+
+
+class Made(NamedTuple):
+    """What came of all mixes: figures of each setting, and of the first one everything else."""
+
+    figures: list[Figures]
+    rows: Spool
+    gallery: Gallery
+    failures: Failures
+    skipped: int
+
+
+def _make(
+    bench: Bench, n: int, workers: int, settings: list[Setting], progress: bool | None
+) -> Made:
+    """Make every mix and count it."""
     weight = bench.mix.safety_rule.label_weight
     figures = [Figures(bench.limits, weight) for _ in range(len(settings) or 1)]
-    spool, gallery, failures = Spool(), Gallery(seed), Failures()
+    rows, gallery, failures = Spool(), Gallery(bench.seed), Failures()
     with Runner(bench, workers) as runner:
         total = n + (len(figures) - 1) * mixes_of(n)
         for number, text in progress_bar(_run(runner, n, settings), total, progress):
             row = json.loads(text)
             figures[number].add(row)
             if number == 0:
-                spool.write(text)
+                rows.write(text)
                 gallery.add(row)
                 failures.add(row)
             elif not figures[0].made:
                 break
-    if not figures[0].made:
-        raise InvalidSampleError(f"none of the {n} mixes could be made. {failures.examples[0]}")
-    tried = [
-        try_setting(bench.mix, setting, counts)
-        for setting, counts in zip(settings, figures, strict=False)
-    ]
-    policy, fingerprint = _name(bench.mix)
-    return AuditReport(
-        summary=figures[0].summary(bench.mix.p, seed),
-        policy=policy,
-        fingerprint=fingerprint,
-        versions=_versions(),
-        sweep=recommend(tried, figures[0].median_object),
-        findings=find_all(figures[0], failures, runner.skipped, bench.pools),
-        source=_source(samples),
-        figures=figures[0],
-        rows=spool,
-        gallery=gallery,
-        bench=bench,
-    )
+    return Made(figures, rows, gallery, failures, runner.skipped)
 
 
 def _run(runner: Runner, n: int, settings: list[Setting]) -> Iterator[tuple[int, str]]:

@@ -47,7 +47,7 @@ class Bench:
 
     Raises:
         InvalidArgumentError: If there is not one mix, or no such field.
-        EmptyPoolError: If there is no sample.
+        EmptyPoolError: If there is no sample, or no donor.
     """
 
     def __init__(
@@ -77,6 +77,8 @@ class Bench:
         ]
         fields = label_fields(processors.get("bboxes"))
         self.mix.tap_field = _class_field(class_field, fields, self.mix)
+        if self.mix.pool is None:
+            _check_donors(samples, getattr(self.mix, "metadata_key", ""))
 
     @property
     def limits(self) -> SafetyLimits:
@@ -168,6 +170,19 @@ def _check_samples(samples: Any) -> None:
         raise EmptyPoolError(
             f"an audit needs at least one sample, got none in an empty {type(samples).__name__}."
         ) from error
+
+
+def _check_donors(samples: Any, metadata_key: str) -> None:
+    """Raise unless the first sample brings the donors that a mix without a pool needs."""
+    try:
+        there = metadata_key in read_sample(samples, 0)
+    except FAILURES:  # told where it is drawn
+        return
+    if not there:
+        raise EmptyPoolError(
+            f"a mix needs donors, got one without a pool, and samples without {metadata_key!r}. "
+            "Use CutMix(pool), or attach_pool(pipeline, pool) for a pipeline that was loaded."
+        )
 
 
 def _targets(mix: MixTransform, sample: Mapping[str, Any]) -> list[str]:
