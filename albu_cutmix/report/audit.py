@@ -19,13 +19,14 @@ import numpy as np
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.host.base import MixTransform
 from albu_cutmix.host.settings import hash_policy
+from albu_cutmix.progress import progress_bar
 from albu_cutmix.report.bench import Bench
 from albu_cutmix.report.figures import Figures
 from albu_cutmix.report.files import check_writable, write_file
 from albu_cutmix.report.findings import Failures, find_all
 from albu_cutmix.report.gallery import Gallery
 from albu_cutmix.report.page import render
-from albu_cutmix.report.runner import Runner, Spool, progress_bar
+from albu_cutmix.report.runner import Runner, Spool
 from albu_cutmix.report.samples import FAILURES
 from albu_cutmix.report.sweep import Setting, list_settings, mixes_of, recommend, try_setting
 from albu_cutmix.report.view import build_view, write_html, write_text
@@ -132,7 +133,9 @@ def _make(
     rows, gallery, failures = Spool(), Gallery(bench.seed), Failures()
     with Runner(bench, workers) as runner:
         total = n + (len(figures) - 1) * mixes_of(n)
-        for number, text in progress_bar(_run(runner, n, settings), total, progress):
+        for number, text in progress_bar(
+            _run(runner, n, settings), total, progress, what="audit", unit="mix"
+        ):
             row = json.loads(text)
             figures[number].add(row)
             if number == 0:

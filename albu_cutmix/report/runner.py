@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
-import sys
 import tempfile
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import cv2
 
-from albu_cutmix.errors import InvalidArgumentError, MissingExtraError
+from albu_cutmix.errors import InvalidArgumentError
 from albu_cutmix.report.bench import Bench, draw_order
 from albu_cutmix.report.settings import change
 
-__all__ = ["Runner", "Spool", "progress_bar"]
+__all__ = ["Runner", "Spool"]
 
-Row = TypeVar("Row")
 CHUNK = 32  # mixes that a worker makes at once
 AHEAD = 3  # chunks per worker that wait for their turn
 
@@ -154,29 +152,3 @@ class Spool:
         self._file.seek(0)
         for line in self._file:
             yield line.rstrip("\n")
-
-
-def progress_bar(rows: Iterable[Row], total: int, progress: bool | None) -> Iterable[Row]:
-    """Return rows that show on stderr how many of them have passed.
-
-    Args:
-        rows: Rows.
-        total: How many there will be.
-        progress: Whether to show it; None: where stderr is a terminal, and after a second.
-
-    Raises:
-        MissingExtraError: If it was asked for and tqdm is not installed.
-    """
-    if progress is False or (progress is None and not sys.stderr.isatty()):
-        return rows
-    try:
-        from tqdm import tqdm
-    except ImportError as error:
-        if progress is None:
-            return rows
-        raise MissingExtraError(
-            "a progress bar needs tqdm, which is not installed. Install it with: pip install "
-            '"albu_cutmix[report]", or pass progress=False.'
-        ) from error
-    bar: Iterable[Row] = tqdm(rows, "audit", total, unit="mix", delay=0 if progress else 1)
-    return bar
