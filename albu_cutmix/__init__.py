@@ -19,8 +19,10 @@ from albu_cutmix.record import MixRecord
 from albu_cutmix.replay import replay
 from albu_cutmix.report import AuditReport, audit, show
 from albu_cutmix.sample import Donor
+from albu_cutmix.schedule import MixSchedule
 from albu_cutmix.seams import SeamFlag
 from albu_cutmix.transforms import CutMix, MixTargets
+from albu_cutmix.wrappers import cached, mapped, pack, packed, weighted
 
 __version__ = "0.1.0"
 
@@ -38,6 +40,7 @@ __all__ = [
     "MemoryPool",
     "MissingExtraError",
     "MixRecord",
+    "MixSchedule",
     "MixTargets",
     "SafetyFlag",
     "SafetyLimits",
@@ -45,9 +48,14 @@ __all__ = [
     "UnsafeMixError",
     "attach_pool",
     "audit",
+    "cached",
     "dataset_pool",
     "draw_mix",
+    "mapped",
+    "pack",
+    "packed",
     "replay",
     "seed_worker",
     "show",
+    "weighted",
 ]

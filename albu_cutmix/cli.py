@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run_demo(args: argparse.Namespace) -> int:
     """Run the demo, on drawn scenes where no data set is named."""
-    named = args.coco or args.images or args.voc or args.yolo or args.masks
+    named = any(getattr(args, name) for name in DATA)
     pool = open_pool(args) if named else scene_pool(10)
     print(run_demo(pool, Path(args.out), n=args.n, seed=args.seed))
     return 0

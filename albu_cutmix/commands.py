@@ -1,38 +1,35 @@
-"""The commands that look at the user's data: `audit` and `preview`."""
+"""The commands that read the user's data: `audit`, `preview` and `pack`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from PIL import Image
 
 from albu_cutmix.demo import draw_sheet, mix_samples
 from albu_cutmix.errors import InvalidArgumentError, MissingExtraError
-from albu_cutmix.formats import coco_pool, pascal_voc_pool, yolo_pool
+from albu_cutmix.formats import coco_pool, folder_pool, pascal_voc_pool, yolo_pool
 from albu_cutmix.pool import BasePool
 from albu_cutmix.presets import PRESETS
 from albu_cutmix.report import AuditReport, audit, check_writable
 from albu_cutmix.report.bench import draw_order
+from albu_cutmix.report.bounds import BOUNDED, Bound, read_bounds
 from albu_cutmix.report.samples import wrap
-from albu_cutmix.report.verdict import RATES
 from albu_cutmix.transforms import CutMix
+from albu_cutmix.wrappers import pack
 
-__all__ = ["Bound", "add_commands", "add_data", "open_pool", "read_bounds", "seed"]
-
-#: Keys of the summary that --fail-on may name.
-BOUNDED = ("applied", "patch_share", *(rate.key for rate in RATES))
+__all__ = ["BOUNDED", "add_commands", "add_data", "open_pool", "read_bounds", "seed"]
 
 
 def add_commands(commands: Any) -> None:
-    """Add both commands to the sub-parsers of `albu-cutmix`; each sets `run`."""
+    """Add the commands to the sub-parsers of `albu-cutmix`; each sets `run`."""
     _add_audit(commands)
     _add_preview(commands)
+    _add_pack(commands)
 
 
 def _add_audit(commands: Any) -> None:
@@ -73,15 +70,29 @@ def _add_preview(commands: Any) -> None:
     parser.set_defaults(run=run_preview)
 
 
+def _add_pack(commands: Any) -> None:
+    parser = commands.add_parser(
+        "pack",
+        help="write a data set into one file, decoded, that all workers share",
+        description="Read every sample once and write it into one file, decoded. A file that is "
+        "there stays as it is until all of the new one is on the disk.",
+    )
+    add_data(parser)
+    parser.add_argument("--out", required=True, metavar="FILE", help="the packed file")
+    parser.set_defaults(run=run_pack)
+
+
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name a data set, for `open_pool`."""
     parser.add_argument("--coco", metavar="JSON", help="COCO annotations; needs --images")
     parser.add_argument("--images", metavar="DIR", help="images of --coco")
-    parser.add_argument("--masks", action="store_true", help="judge --coco by its instance masks")
+    parser.add_argument("--masks", action="store_true", help="read the instance masks of --coco")
+    parser.add_argument("--keypoints", action="store_true", help="read the keypoints of --coco")
     parser.add_argument("--voc", metavar="DIR", help="folder with Annotations and JPEGImages")
     parser.add_argument(
         "--yolo", metavar="YAML", help="data.yaml of a YOLO data set, or its folder of images"
     )
+    parser.add_argument("--folder", metavar="DIR", help="folder with a folder of images per class")
     parser.add_argument("--names", metavar="YAML", help="class names, where --yolo is a folder")
 
 
@@ -173,6 +184,23 @@ def run_preview(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_pack(args: argparse.Namespace) -> int:
+    """Run `pack`.
+
+    Returns:
+        0.
+
+    Raises:
+        CutMixError: If there is nothing to pack, or it cannot be written.
+        OSError: If a file cannot be read.
+    """
+    pool = pack(open_pool(args), args.out)
+    size = Path(args.out).stat().st_size
+    print(f"{args.out}: {len(pool)} donors, {size / 1e6:,.1f} MB")
+    print(f"from albu_cutmix import CutMix, packed\nCutMix(packed({args.out!r}))")
+    return 0
+
+
 def _mix(args: argparse.Namespace, pool: BasePool, p: float) -> CutMix:
     """Return the mix that the arguments ask for: the preset's, then what is named."""
     given = {
@@ -192,76 +220,25 @@ def open_pool(args: argparse.Namespace) -> BasePool:
     Raises:
         InvalidArgumentError: If they name none, or several.
     """
-    given = [name for name in ("coco", "voc", "yolo") if getattr(args, name)]
+    given = [name for name in ("coco", "voc", "yolo", "folder") if getattr(args, name)]
     if len(given) != 1:
         got = " and ".join(f"--{name}" for name in given) or "none"
         raise InvalidArgumentError(
-            f"give one data set, --coco JSON --images DIR, --voc DIR or --yolo YAML, got {got}."
+            "give one data set, --coco JSON --images DIR, --voc DIR, --yolo YAML or --folder DIR, "
+            f"got {got}."
         )
     if bool(args.coco) != bool(args.images):
         raise InvalidArgumentError("--coco JSON and --images DIR must be given together.")
-    if args.masks and not args.coco:
-        raise InvalidArgumentError(f"--masks goes with --coco, got --{given[0]}.")
+    for name in ("masks", "keypoints"):
+        if getattr(args, name) and not args.coco:
+            raise InvalidArgumentError(f"--{name} goes with --coco, got --{given[0]}.")
     if args.coco:
-        return coco_pool(args.coco, args.images, labels="name", masks=args.masks)
+        return coco_pool(
+            args.coco, args.images, labels="name", masks=args.masks, keypoints=args.keypoints
+        )
     if args.voc:
         folder = Path(args.voc)
         return pascal_voc_pool(folder / "Annotations", folder / "JPEGImages")
+    if args.folder:
+        return folder_pool(args.folder)
     return yolo_pool(args.yolo, names=args.names, label_as="name")
-
-
-class Bound(NamedTuple):
-    """A bound on a figure of the summary, such as "erased>0.05"."""
-
-    key: str
-    sign: str
-    value: float
-
-    def __str__(self) -> str:
-        """Return it as it was written."""
-        return f"{self.key}{self.sign}{self.value:g}"
-
-    def is_passed(self, summary: Mapping[str, Any]) -> bool:
-        """Whether a summary is beyond the bound.
-
-        Raises:
-            InvalidArgumentError: If the samples cannot have such a figure.
-        """
-        figure = summary[self.key]
-        if figure is None and not summary["applied"]:
-            raise InvalidArgumentError(
-                f"--fail-on names {self.key!r}, and not one of {summary['n']} calls was applied: "
-                f"{summary['reasons']}. Raise --p, or give the patch more room: --area."
-            )
-        if figure is None:
-            raise InvalidArgumentError(
-                f"--fail-on names {self.key!r}, which does not apply to these samples, or is "
-                "switched off by the limits of the mix. Leave it out."
-            )
-        return bool(figure > self.value if self.sign == ">" else figure < self.value)
-
-
-def read_bounds(text: str) -> list[Bound]:
-    """Return the bounds of --fail-on.
-
-    Raises:
-        InvalidArgumentError: If one is no bound on a figure of the summary.
-
-    >>> read_bounds("erased>0.05, applied<0.3")
-    [Bound(key='erased', sign='>', value=0.05), Bound(key='applied', sign='<', value=0.3)]
-    """
-    bounds = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\w+)\s*([<>])\s*(\d*\.?\d+)\s*", part)
-        if match is None or float(match[3]) > 1:
-            raise InvalidArgumentError(
-                "--fail-on must be bounds such as 'erased>0.05,remnants>0.2', with shares in "
-                f"[0, 1], got {part!r}."
-            )
-        if match[1] not in BOUNDED:
-            raise InvalidArgumentError(
-                f"--fail-on names {match[1]!r}, which is no figure of the summary. Known are "
-                f"{', '.join(BOUNDED)}."
-            )
-        bounds.append(Bound(match[1], match[2], float(match[3])))
-    return bounds

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from albu_cutmix import geometry, search
+from albu_cutmix.choice import Chances, draw_index
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.geometry import Rect
 from albu_cutmix.sample import Donor
@@ -35,6 +36,7 @@ PLACEMENTS = ("inside", "paper", "avoid", "objects")
 FITS = ("cover", "stretch", "crop", "whole", "error")
 RATIO_RANGE = (0.5, 2.0)
 AREA_RANGE = (0.02, 0.33)
+SEEDS = 2**32  # how many there are: what every library takes, and JSON holds
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,13 @@ class Outlines(Protocol):
 
 
 class Paste(NamedTuple):
-    """One patch: which donor, where it lies, and what fills it."""
+    """One patch: which donor, where it lies, what fills it, and the donor's seed; -1: none."""
 
     number: int
     donor: Donor
     patch: Rect
     source: Rect
+    seed: int = -1
 
     @property
     def where(self) -> str:
@@ -135,7 +138,7 @@ class MixPlan(NamedTuple):
     Args:
         shape: (height, width) of the primary.
         paste: The patch, or None where nothing is pasted.
-        reason: Why nothing is pasted: "no_patch", "no_donor" or "unsafe".
+        reason: Why nothing is pasted: "no_patch", "no_donor", "unsafe" or "schedule".
         flags: `SafetyFlag` of the draw that was refused as unsafe.
     """
 
@@ -156,10 +159,12 @@ def make_plan(
     rng: np.random.Generator,
     shape: tuple[int, int],
     count: int,
-    fetch: Callable[[int], Donor],
+    fetch: Callable[[int, int], Donor],
     rule: PatchRule,
     *,
     exclude: int | None = None,
+    chances: Chances | None = None,
+    seeded: bool = False,
     outlines: Outlines | None = None,
 ) -> MixPlan:
     """Draw a donor and a patch.
@@ -168,9 +173,11 @@ def make_plan(
         rng: The only source of randomness.
         shape: (height, width) of the primary.
         count: Number of donors.
-        fetch: Gives donor *i*; called once, for the drawn one.
+        fetch: Gives donor *i* under a seed; called once, for the drawn one.
         rule: How the patch lies and the donor fits.
         exclude: Index that is never drawn: the primary itself.
+        chances: Weights of the donors; None: all alike.
+        seeded: Whether the donor takes a seed; else it is -1.
         outlines: Where objects lie; asked for with placement "avoid" and "objects" only.
 
     Returns:
@@ -180,19 +187,19 @@ def make_plan(
     Raises:
         InvalidSampleError: If fit is "error" and the donor has another size.
     """
-    if exclude is not None and count == 1:
+    index = draw_index(rng, count, exclude, chances)
+    if index is None:
         return MixPlan(shape, reason="no_donor")
-    index = int(rng.integers(count - (exclude is not None)))
-    index += exclude is not None and index >= exclude
+    seed = int(rng.integers(SEEDS)) if seeded else -1
     draw = geometry.draw_patch(rng, rule.alpha)
-    donor = fetch(index)
+    donor = fetch(index, seed)
     if rule.fit == "error" and donor.shape != shape:
         raise InvalidSampleError(
             f"donor {donor.id or index!r} has size {donor.shape}, the primary {shape} (height, "
             "width), and fit='error' asks for equal sizes. Resize the donor, or use "
             "fit='cover', 'stretch', 'crop' or 'whole'."
         )
-    paste = Paste(index, donor, Rect(0, 0, 0, 0), Rect(0, 0, 0, 0))
+    paste = Paste(index, donor, Rect(0, 0, 0, 0), Rect(0, 0, 0, 0), seed)
     if outlines is not None and rule.placement == "objects":
         found = _place_objects(draw, shape, paste, rule, outlines)
     else:

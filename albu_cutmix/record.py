@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["REASONS", "VERSION", "MixRecord"]
 
 VERSION = 3
-REASONS = ("", "p", "no_patch", "no_donor", "unsafe")
+REASONS = ("", "p", "schedule", "no_patch", "no_donor", "unsafe")
 _DTYPES = {
     "shape": np.int32,
     "donors": np.int64,
@@ -43,7 +43,7 @@ class MixRecord(NamedTuple):
         version: Version of these fields.
         kind: "cutmix" (fired or not) or "none" (`MixTargets`).
         applied: Whether a patch was pasted.
-        reason: Why not: "" (it was), "p", "no_patch", "no_donor" or "unsafe".
+        reason: Why not: "" (it was), "p", "schedule", "no_patch", "no_donor" or "unsafe".
         shape: (height, width) of the primary, (2,) int32.
         donors: Index of each donor in the pool, or in the list given in the call, (N,) int64.
         seeds: Seed under which a donor was mapped, -1 for none, (N,) int64.
@@ -120,7 +120,7 @@ class MixRecord(NamedTuple):
     def from_plan(cls, kind: str, plan: MixPlan, metrics: Metrics = NOTHING) -> MixRecord:
         """Return the record of a plan that pastes a patch, with its safety metrics."""
         assert plan.paste is not None  # noqa: S101 - for the type checker
-        index, donor, patch, source = plan.paste
+        index, donor, patch, source, seed = plan.paste
         return cls(
             VERSION,
             kind,
@@ -128,7 +128,7 @@ class MixRecord(NamedTuple):
             "",
             np.array(plan.shape, np.int32),
             np.array([index], np.int64),
-            np.array([-1], np.int64),
+            np.array([seed], np.int64),
             np.array([donor.shape], np.int32),
             np.array([patch], np.int32),
             np.array([source], np.int32),

@@ -96,7 +96,8 @@ def _rebuild_plan(record: MixRecord, mix: MixTransform, data: Mapping[str, Any])
             f"the record speaks of donor {number}, got a pool of {len(pool)} donors. Give the pool "
             "that the mix drew from."
         )
-    donor = mix.read_donor(pool, number)
+    seed = int(record.seeds[0])
+    donor = mix.read_donor(pool, number, seed)
     if donor.shape != tuple(record.donor_shapes[0].tolist()):
         raise InvalidSampleError(
             f"the record speaks of donor {number} as {record.donor_shapes[0].tolist()} (height, "
@@ -104,7 +105,7 @@ def _rebuild_plan(record: MixRecord, mix: MixTransform, data: Mapping[str, Any])
         )
     patch = _check_inside(record.patches[0], shape, "patch")
     source = _check_inside(record.sources[0], donor.shape, "source")
-    return MixPlan(shape, Paste(number, donor, patch, source))
+    return MixPlan(shape, Paste(number, donor, patch, source, seed))
 
 
 def _check_inside(edges: NDArray[np.int32], shape: tuple[int, int], name: str) -> Rect:

@@ -113,6 +113,16 @@ class MixSchedule:
                 f"{{'epochs': 50, 'stop_last': 5}}, got {value!r}."
             ) from error
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether another schedule has the same arguments, in whatever epoch it is."""
+        if not isinstance(other, MixSchedule):
+            return NotImplemented
+        return self.as_dict() == other.as_dict()
+
+    def __hash__(self) -> int:
+        """Return a number that equal schedules share."""
+        return hash(tuple(self.as_dict().values()))
+
     def __repr__(self) -> str:
         """Return the call that makes it."""
         rest = "".join(f", {k}={v!r}" for k, v in self.as_dict().items() if k != "epochs" and v)

@@ -267,7 +267,7 @@ def test_known_bug_g01_height_and_width_exchanged_in_the_draw(shape, lam, u, v):
         Script(lam, [0.0, u, v, 0.0, 0.0]),
         shape,
         1,
-        lambda index: ones(shape),
+        lambda index, seed: ones(shape),
         PatchRule(placement="paper"),
     )
     cut_w, cut_h = int(width * sqrt(1 - lam)), int(height * sqrt(1 - lam))

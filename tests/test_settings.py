@@ -24,6 +24,7 @@ from albu_cutmix import (
     EmptyPoolError,
     InvalidArgumentError,
     MemoryPool,
+    MixSchedule,
     MixTargets,
     SafetyLimits,
     attach_pool,
@@ -56,6 +57,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "ignore_index": 255,
         "limits": SafetyLimits(truncated=0.5, erased=None),
         "on_unsafe": "skip",
+        "schedule": MixSchedule(9, warmup=2, stop_last=1, ramp="cosine"),
         "record_key": "cut",
         "metadata_key": "donors",
         "p": 0.25,
@@ -344,7 +346,7 @@ def test_policy_is_plain(name):
     assert json.loads(json.dumps(policy)) == policy
     assert yaml.safe_load(yaml.safe_dump(policy)) == policy
     for key, value in ARGUMENTS[name].items():
-        plain = value.as_dict() if isinstance(value, SafetyLimits) else value
+        plain = value.as_dict() if hasattr(value, "as_dict") else value
         assert policy[key] == (list(value) if isinstance(value, tuple) else plain)
     assert policy["pool"]["length"] == 1
     assert re.fullmatch("[0-9a-f]{16}", policy["pool"]["digest"])
@@ -558,7 +560,8 @@ def test_pool_with_a_digest_reads_no_image():
 def test_pool_with_a_spec_reads_no_image():
     """The spec of a pool stands in the policy as plain data."""
     policy = CutMix(Specified()).policy()
-    assert policy["pool"] == {"kind": "coco", "size": 640, "root": ["a", "b"]}
+    spec = {"kind": "coco", "size": 640, "root": ["a", "b"]}
+    assert policy["pool"] == {"length": 1000, "spec": spec}
     assert yaml.safe_load(yaml.safe_dump(policy)) == policy
 
 

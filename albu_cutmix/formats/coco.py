@@ -15,6 +15,7 @@ from albu_cutmix.formats.door import Door
 from albu_cutmix.formats.file_pool import FilePool
 from albu_cutmix.formats.images import FileOptions
 from albu_cutmix.formats.paths import check_folder, read_bytes
+from albu_cutmix.formats.recipe import Recipe
 
 __all__ = ["coco_pool"]
 
@@ -76,6 +77,7 @@ def coco_pool(
         CutMix(pool)
         ```
     """
+    recipe = Recipe(coco_pool, locals())
     options = FileOptions(max_pixels, color)
     door = Door("coco_pool", on_error)
     reader = CocoReader(
@@ -104,6 +106,7 @@ def coco_pool(
         shapes=np.array(reader.shapes, np.int32).reshape(-1, 2),
         classes=tuple(reader.classes),
         findings=door.findings,
+        recipe=recipe,
     )
 
 

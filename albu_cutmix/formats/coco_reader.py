@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from albu_cutmix.errors import InvalidSampleError
-from albu_cutmix.formats.columns import Column, PackedText
+from albu_cutmix.formats.columns import Column, PackedNumbers, PackedText
 from albu_cutmix.formats.door import Door, judge_bboxes
-from albu_cutmix.formats.file_pool import BoxTable, group_rows
 from albu_cutmix.formats.keypoints import Keypoints, parse_keypoints
 from albu_cutmix.formats.paths import check_name
 from albu_cutmix.formats.segments import Segment, Segments, parse_segment
+from albu_cutmix.formats.table import BoxTable, group_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,10 +53,11 @@ class CocoReader:
     image_ids: dict[int | str, int] = field(default_factory=dict)  # id -> index; -1: left out
     names: list[str] = field(default_factory=list)
     shapes: list[tuple[int, int]] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-    images: list[int] = field(default_factory=list)
-    bboxes: list[list[float]] = field(default_factory=list)
-    values: list[list[Any]] = field(default_factory=list)
+    annotations: Sequence[Any] = ()
+    positions: array[int] = field(default_factory=lambda: array("q"))  # of the rows taken
+    images: array[int] = field(default_factory=lambda: array("q"))
+    bboxes: array[float] = field(default_factory=lambda: array("d"))
+    values: list[list[Any]] = field(default_factory=list)  # of each field
     segments: list[Segment] = field(default_factory=list)
     points: list[NDArray[np.float64]] = field(default_factory=list)
     point_counts: dict[int, int] = field(default_factory=dict)  # category id -> points it names
@@ -127,116 +130,126 @@ class CocoReader:
 
     def read_annotations(self, annotations: Sequence[Any]) -> None:
         """Take box, fields, mask and keypoints of every annotation."""
+        self.annotations = annotations
+        self.values = [[] for _ in self.fields]
         seen: set[int | str] = set()
         crowds = 0
         for position, entry in enumerate(annotations):
-            where = f"{self.path}: annotation at position {position}"
             try:
-                crowds += self._read_annotation(entry, where, seen)
-            except InvalidSampleError as error:
-                self.door.refuse(str(error))
+                crowds += self._read_annotation(position, entry, seen)
+            except InvalidSampleError as error:  # noqa: PERF203 - costs nothing where it is true
+                self.door.refuse(f"{self._place(position)} {error}")
         if crowds:
             self.door.note(
                 f"{self.path}: {crowds} crowd regions (iscrowd 1) are no objects and were left "
                 "out. Map a field to 'iscrowd' to carry them as regions to ignore."
             )
 
-    def _read_annotation(self, entry: Any, where: str, seen: set[int | str]) -> bool:
+    def _place(self, position: int) -> str:
+        """Return where an annotation stands: made for messages only, there may be millions."""
+        entry, where = self.annotations[position], f"{self.path}: annotation at position {position}"
+        if not isinstance(entry, dict) or type(entry.get("id")) not in (int, str):
+            return where
+        return f"{where} (id {entry['id']!r}, image {entry.get('image_id')!r})"
+
+    def _read_annotation(self, position: int, entry: Any, seen: set[int | str]) -> bool:
         """Take one annotation; return whether it was a crowd that stays out."""
         if not isinstance(entry, dict):
-            raise InvalidSampleError(f"{where} must be an object, got {str(entry)[:60]}.")
+            raise InvalidSampleError(f"must be an object, got {str(entry)[:60]}.")
         key: Any = entry.get("id")
-        image_id: Any = entry.get("image_id")
         if type(key) not in (int, str) or key in seen:
-            raise InvalidSampleError(f"{where} must have an 'id' of its own, got {key!r}.")
+            raise InvalidSampleError(f"must have an 'id' of its own, got {key!r}.")
         seen.add(key)
-        where = f"{where} (id {key!r}, image {image_id!r})"
+        image_id: Any = entry.get("image_id")
         if type(image_id) not in (int, str) or image_id not in self.image_ids:
-            raise InvalidSampleError(f"{where} must have the 'image_id' of an image.")
+            raise InvalidSampleError("must have the 'image_id' of an image.")
         image = self.image_ids[image_id]
         if image < 0:
-            raise InvalidSampleError(f"{where} belongs to an image that was left out.")
+            raise InvalidSampleError("belongs to an image that was left out.")
         crowd = entry.get("iscrowd", 0)
         if crowd not in (0, 1):
-            raise InvalidSampleError(f"{where} must have 'iscrowd' 0 or 1, got {crowd!r}.")
+            raise InvalidSampleError(f"must have 'iscrowd' 0 or 1, got {crowd!r}.")
         if crowd and "iscrowd" not in self.fields.values():
             return True
-        self._read_row(entry, where, image)
+        self._read_row(position, entry, image)
         return False
 
-    def _read_row(self, entry: dict[str, Any], where: str, image: int) -> None:
+    def _read_row(self, position: int, entry: dict[str, Any], image: int) -> None:
         """Take what a donor has of an annotation: all of it, or nothing and an error."""
-        bbox = _read_bbox(entry.get("bbox"), where)
-        values = [self._read_field(entry, source, where) for source in self.fields.values()]
-        segment = self._read_segment(entry, where, self.shapes[image]) if self.masks else None
+        bbox = _read_bbox(entry.get("bbox"))
+        values = [self._read_field(entry, source) for source in self.fields.values()]
+        segment = self._read_segment(entry, self.shapes[image]) if self.masks else None
         if self.keypoints:
-            self.points.append(self._read_keypoints(entry, where, self.shapes[image]))
+            self.points.append(self._read_keypoints(entry, self.shapes[image]))
         if segment is not None:
             self.segments.append(segment)
-        self.places.append(where)
+        self.positions.append(position)
         self.images.append(image)
-        self.bboxes.append(bbox)
-        self.values.append(values)
+        self.bboxes.extend(bbox)
+        for column, value in zip(self.values, values, strict=True):
+            column.append(value)
 
-    def _read_segment(self, entry: dict[str, Any], where: str, shape: tuple[int, int]) -> Segment:
+    def _read_segment(self, entry: dict[str, Any], shape: tuple[int, int]) -> Segment:
         try:
             return parse_segment(entry.get("segmentation"), shape, self.max_pixels)
         except InvalidSampleError as error:
-            raise InvalidSampleError(f"{where} has a segmentation that {error}.") from error
+            raise InvalidSampleError(f"has a segmentation that {error}.") from error
 
-    def _read_keypoints(
-        self, entry: dict[str, Any], where: str, shape: tuple[int, int]
-    ) -> NDArray[np.float64]:
+    def _read_keypoints(self, entry: dict[str, Any], shape: tuple[int, int]) -> NDArray[np.float64]:
         category: Any = entry.get("category_id")
         expected = self.point_counts.get(category, 0) if type(category) is int else 0
         try:
             return parse_keypoints(entry, shape, expected)
         except InvalidSampleError as error:
-            raise InvalidSampleError(f"{where} has keypoints that {error}.") from error
+            raise InvalidSampleError(f"has keypoints that {error}.") from error
 
-    def _read_field(self, entry: dict[str, Any], source: str, where: str) -> Any:
+    def _read_field(self, entry: dict[str, Any], source: str) -> Any:
         if source == "iscrowd":
             return int(entry.get("iscrowd", 0))
         if source not in entry:
-            raise InvalidSampleError(f"{where} must have {source!r}, which a field asks for.")
+            raise InvalidSampleError(f"must have {source!r}, which a field asks for.")
         value = entry[source]
         if source == "category_id":
             if type(value) is not int or value not in self.category_ids:
                 raise InvalidSampleError(
-                    f"{where} must have the 'category_id' of a category, got {value!r}."
+                    f"must have the 'category_id' of a category, got {value!r}."
                 )
             return value if self.labels == "id" else self.category_ids[value]
         if not isinstance(value, int | float | str):
             raise InvalidSampleError(
-                f"{where} must have a number or a string as {source!r}, got {str(value)[:60]}."
+                f"must have a number or a string as {source!r}, got {str(value)[:60]}."
             )
         return value
 
     def table(self) -> BoxTable:
         """Return the rows that may enter, in the order of their images."""
-        bboxes = np.array(self.bboxes, np.float64).reshape(-1, 4)
-        image = np.array(self.images, np.int64)
+        bboxes = np.array(self.bboxes).reshape(-1, 4)
+        image = np.array(self.images)
         shapes = np.array(self.shapes, np.int32).reshape(-1, 2)[image]
-        good = judge_bboxes(self.door, bboxes, "coco", shapes, self.places.__getitem__)
+        good = judge_bboxes(
+            self.door, bboxes, "coco", shapes, lambda row: self._place(self.positions[row])
+        )
         order, offsets = group_rows(image[good], len(self.names))
         rows = np.flatnonzero(good)[order]
         columns = {}
         for index, (name, source) in enumerate(self.fields.items()):
-            values = [self.values[row][index] for row in rows]
+            values = [self.values[index][row] for row in rows.tolist()]
             if source == "category_id" and self.labels == "name":
                 columns[name] = Column(np.array(values, np.int32), PackedText(self.classes))
             else:
                 columns[name] = Column.of(values, f"{self.path}: key {source!r} of annotations")
         segments = Segments.pack([self.segments[row] for row in rows]) if self.masks else None
         points = Keypoints.pack([self.points[row] for row in rows]) if self.keypoints else None
-        return BoxTable(offsets, bboxes[rows], "coco", columns, segments, points)
+        packed = PackedNumbers.pack(bboxes[rows])
+        return BoxTable(offsets, packed, "coco", columns, segments, points)
 
 
-def _read_bbox(bbox: Any, where: str) -> list[float]:
-    numbers = isinstance(bbox, list) and len(bbox) == 4
-    if not numbers or not all(type(value) in (int, float) for value in bbox):
+def _read_bbox(bbox: Any) -> list[float]:
+    if type(bbox) is not list or len(bbox) != 4 or not set(map(type, bbox)) <= {int, float}:
         raise InvalidSampleError(
-            f"{where} must have 'bbox' as four numbers [x, y, width, height], got {str(bbox)[:80]}."
+            f"must have 'bbox' as four numbers [x, y, width, height], got {str(bbox)[:80]}."
         )
-    # A whole number too large for a float is as good as infinite.
-    return [float(value) if abs(value) < 2**1000 else float("inf") for value in bbox]
+    try:
+        return [float(value) for value in bbox]
+    except OverflowError:  # a whole number too large for a float is as good as infinite
+        return [math.inf] * 4

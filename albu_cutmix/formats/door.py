@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Door", "judge_bboxes", "near_image"]
+__all__ = ["Door", "check_classes", "judge_bboxes", "near_image"]
 
 SHOWN = 3  # first offenders named in the warning
 
@@ -69,6 +69,20 @@ class Door:
             UserWarning,
             stacklevel=3,
         )
+
+
+def check_classes(classes: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return class names as a tuple.
+
+    Raises:
+        InvalidArgumentError: If they are not distinct names.
+    """
+    if classes is None:
+        return None
+    names = () if isinstance(classes, str) else tuple(classes)
+    if not names or len(set(names)) < len(names) or not all(isinstance(n, str) for n in names):
+        raise InvalidArgumentError(f"classes must be distinct names, got {classes!r}.")
+    return names
 
 
 def judge_bboxes(

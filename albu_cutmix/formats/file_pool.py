@@ -4,76 +4,46 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from albu_cutmix.boxes import to_xyxy
-from albu_cutmix.errors import DonorReadError, EmptyPoolError, InvalidSampleError
-from albu_cutmix.formats.columns import Column, PackedText
+from albu_cutmix.errors import (
+    DonorReadError,
+    EmptyPoolError,
+    InvalidArgumentError,
+    InvalidSampleError,
+)
+from albu_cutmix.formats.columns import Column, PackedText, narrow
 from albu_cutmix.formats.images import FileOptions, read_image
 from albu_cutmix.formats.paths import resolve_inside
 from albu_cutmix.pool import BasePool, digest_of
 from albu_cutmix.sample import Donor
+from albu_cutmix.sharing import SharedArrays
 
 if TYPE_CHECKING:
+    from functools import partial
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from albu_cutmix.formats.keypoints import Keypoints
-    from albu_cutmix.formats.segments import Segments
+    from albu_cutmix.formats.recipe import Recipe
+    from albu_cutmix.formats.table import BoxTable
 
-__all__ = ["BoxTable", "FilePool", "group_rows"]
+__all__ = ["FilePool"]
 
 MASKS_PER_IMAGE = 16  # of max_pixels: room for a crowded image, none for an absurd one
 
 
-def group_rows(
-    image: NDArray[np.int64], images: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the order that brings the rows of each image together, and where each image starts.
-
-    Args:
-        image: Image of each row, shape (M,), from 0.
-        images: Number of images.
-
-    Returns:
-        Order, shape (M,), stable; offsets, shape (images + 1,): image i has the rows
-        offsets[i] to offsets[i + 1] of the order.
-    """
-    counts = np.bincount(image, minlength=images)
-    return np.argsort(image, kind="stable"), np.concatenate([[0], np.cumsum(counts)])
-
-
-@dataclass(frozen=True, eq=False)
-class BoxTable:
-    """The boxes of all images, rows in the order of the images.
-
-    Args:
-        offsets: Image i has the rows offsets[i] to offsets[i + 1]; shape (images + 1,).
-        bboxes: Shape (M, 4), float64, as the file has them.
-        bbox_format: Their format, one of `sample.BBOX_FORMATS`.
-        columns: A value per row under the name of each label field.
-        segments: The instance mask of each row.
-        keypoints: The keypoints of each row, of any number.
-    """
-
-    offsets: NDArray[np.int64]
-    bboxes: NDArray[np.float64]
-    bbox_format: str
-    columns: Mapping[str, Column] = field(default_factory=dict)
-    segments: Segments | None = None
-    keypoints: Keypoints | None = None
-
-
-class FilePool(BasePool):
+class FilePool(SharedArrays, BasePool):
     """Donors whose images are files below one folder.
 
-    Made by `coco_pool`, `yolo_pool`, `pascal_voc_pool` and `frame_pool`. It pickles, and works
-    in forked and spawned workers: nothing is open between draws.
+    Made by `coco_pool`, `yolo_pool`, `pascal_voc_pool`, `folder_pool` and `frame_pool`. It works
+    in forked and spawned workers: nothing is open between draws, and all processes share its
+    tables. Its pickle names a file with them that lasts as long as the process that wrote it;
+    where that file is gone, the pool is made anew of its own files.
 
     Args:
         root: The folder that holds the images.
@@ -85,10 +55,10 @@ class FilePool(BasePool):
         shapes: (height, width) of each image as annotated, shape (N, 2), int32; 0: not known.
         labels: Class label of each image.
         classes: Names, or count, of the classes.
-        findings: See the attribute.
+        findings: What was left out of the annotations and why, one text each.
+        recipe: The call that made the pool; None where no plain data can make it anew.
 
     Attributes:
-        findings: What was left out of the annotations and why, one text each.
         classes: Names, or count, of the classes.
 
     Raises:
@@ -108,33 +78,74 @@ class FilePool(BasePool):
         labels: Column | None = None,
         classes: Sequence[str] | int | None = None,
         findings: Sequence[str] = (),
+        recipe: Recipe | None = None,
     ) -> None:
-        if not names:
+        if not len(names):
             raise EmptyPoolError(f"{source} gives no image to draw from.")
         self._root = os.path.realpath(root)
         self._names = PackedText(names)
         self._source, self._options, self._on_error = source, options, on_error
-        self._boxes, self._shapes, self._labels = boxes, shapes, labels
+        self._boxes, self._labels, self._recipe = boxes, labels, recipe
+        self._shapes = None if shapes is None else narrow(shapes)
+        self._findings = PackedText(findings)
         self.classes = classes
-        self.findings = tuple(findings)
         self._skipped, self._process = 0, os.getpid()
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self._names)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def shared_state(self) -> dict[str, Any]:
         """Return all but the count of this process."""
-        return self.__dict__ | {"_skipped": 0, "_process": -1}
+        return super().shared_state() | {"_skipped": 0, "_process": -1}
+
+    def remake(self) -> partial[FilePool] | None:
+        """Return the call that makes the pool anew of its files."""
+        return None if self._recipe is None else self._recipe.call()
+
+    def to_spec(self) -> dict[str, Any] | None:
+        """Return the call that made the pool as plain data; None for a table."""
+        return None if self._recipe is None else self._recipe.spec()
 
     def digest(self) -> str:
-        """Return a short hash of names and annotations; no image is read for it."""
-        table = () if self._boxes is None else tuple(vars(self._boxes).items())
-        return digest_of([self._names, self._shapes, self._labels, self.classes, *table])
+        """Return a short hash of names, colours and annotations; no image is read for it."""
+        color = self._options.color
+        return digest_of(
+            [self._names, self._shapes, self._labels, self.classes, self._boxes, color]
+        )
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What was left out of the annotations and why, one text each."""
+        return tuple(self._findings)
+
+    def class_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[Any, ...]]:
+        """Return the classes of every donor. See `BasePool.class_rows`.
+
+        Raises:
+            InvalidArgumentError: If the pool was made without labels.
+        """
+        if self._labels is not None:
+            return np.arange(len(self) + 1, dtype=np.int64), *self._labels.codes()
+        if self._boxes is None or not self._boxes.columns:
+            raise InvalidArgumentError(
+                f"{self._source} was read without labels, so its donors have no classes. Make the "
+                "pool with labels, or give `weighted` an array with a weight per donor."
+            )
+        first = next(iter(self._boxes.columns.values()))
+        return self._boxes.offsets.astype(np.int64), *first.codes()
+
+    def name_of(self, index: int) -> str:
+        """Return the file of donor *index*, relative to the pool's folder."""
+        return self._names[self._check_index(index)]
 
     @property
     def skipped(self) -> int:
-        """Draws of this process that met an unreadable image and gave the next one instead."""
+        """Draws that met an unreadable image and gave the next one instead.
+
+        Every process counts its own: those of workers are not in the count of their parent. Each
+        gives one warning, at its first.
+        """
         return self._skipped if self._process == os.getpid() else 0
 
     def __getitem__(self, index: int) -> Donor:
@@ -146,11 +157,11 @@ class FilePool(BasePool):
         """
         start = self._check_index(index)
         if self._on_error == "raise":
-            return self._draw(start)
+            return self.read(start)
         first: Exception | None = None
         for step in range(len(self)):
             try:
-                return self._draw((start + step) % len(self))
+                return self.read((start + step) % len(self))
             except (DonorReadError, InvalidSampleError) as error:  # noqa: PERF203 - it is the point
                 first = first or error
                 self._count_skipped(error)
@@ -169,10 +180,11 @@ class FilePool(BasePool):
                 stacklevel=3,
             )
 
-    def _draw(self, index: int) -> Donor:
-        name = self._names[index]
+    def read(self, index: int) -> Donor:
+        """Return donor *index* itself or raise, whatever `on_error` says."""
+        name = self.name_of(index)
         try:
-            return self._read_donor(index, name)
+            return self._read_donor(self._check_index(index), name)
         except (DonorReadError, InvalidSampleError) as error:
             raise type(error)(f"{error} ({name!r} is named by {self._source}.)") from error
 

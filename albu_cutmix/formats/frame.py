@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from albu_cutmix.boxes import BBOX_FORMATS
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
-from albu_cutmix.formats.columns import Column
+from albu_cutmix.formats.columns import Column, PackedNumbers
 from albu_cutmix.formats.door import Door, judge_bboxes
-from albu_cutmix.formats.file_pool import BoxTable, FilePool, group_rows
+from albu_cutmix.formats.file_pool import FilePool
+from albu_cutmix.formats.frame_reader import (
+    Rows,
+    box_cells,
+    label_column,
+    missing_cells,
+    read_boxes,
+    read_cells,
+    read_rows,
+)
 from albu_cutmix.formats.images import FileOptions
-from albu_cutmix.formats.number_text import parse_numbers
-from albu_cutmix.formats.paths import check_folder, check_name
+from albu_cutmix.formats.paths import check_folder
+from albu_cutmix.formats.table import BoxTable, group_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["frame_pool"]
 
@@ -78,17 +90,20 @@ def frame_pool(
         raise InvalidArgumentError(
             f"bbox_format must be one of {', '.join(BBOX_FORMATS)}, got {bbox_format!r}."
         )
-    names = _read_names(door, _values(df, image, "image"), image, suffix)
-    labels = None if label is None else _values(df, label, "label")
+    rows = read_rows(door, read_cells(df, image, "image"), image, suffix)
+    labels = None if label is None else read_cells(df, label, "label")
     table: BoxTable | None = None
     if bbox is None:
-        files, column = _one_row_each(door, names, labels, label)
+        files, kept = _one_row_each(door, rows, labels, label)
     else:
-        files, rows, table = _boxes(door, names, _box_cells(df, bbox), labels, bbox_format)
-        column = None if labels is None else _label_column([labels[row] for row in rows], label)
-        if column is not None:
-            table = replace(table, columns={field: column})
+        files, (kept, table) = (
+            rows.files,
+            _boxes(door, rows, box_cells(df, bbox), labels, bbox_format),
+        )
+    column = None if labels is None else label_column(labels, kept, str(label))
     known = _check_classes(column, classes, label)
+    if table is not None and column is not None:
+        table = replace(table, columns={field: column})
     door.announce()
     return FilePool(
         folder,
@@ -103,156 +118,43 @@ def frame_pool(
     )
 
 
-def _values(df: Any, column: Any, argument: str) -> list[Any]:
-    """Return a column as a list of Python values."""
-    if hasattr(df, "collect") or not hasattr(df, "columns"):
-        raise InvalidArgumentError(
-            f"df must be a pandas or polars DataFrame, got {type(df).__name__}. Collect a "
-            "LazyFrame first."
-        )
-    if column not in list(df.columns):
-        raise InvalidArgumentError(
-            f"{argument} must name a column of the table, {list(df.columns)}, got {column!r}."
-        )
-    return list(df[column].to_list())
-
-
-def _missing(value: Any) -> bool:
-    """Return whether a cell is empty: None, NaN, or the NA of pandas, known by its name."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float | np.floating) and bool(np.isnan(value))
-
-
-def _read_names(door: Door, cells: Sequence[Any], column: str, suffix: str) -> list[str | None]:
-    """Return the file of each row; None where it is false and left out."""
-    names: list[str | None] = []
-    for row, cell in enumerate(cells):
-        where = f"row {row} of the table"
-        try:
-            names.append(check_name(f"{_name(cell, column, where)}{suffix}", where))
-        except InvalidSampleError as error:
-            door.refuse(str(error), "rows")
-            names.append(None)
-    return names
-
-
-def _name(cell: Any, column: str, where: str) -> str:
-    # Ids may be whole numbers; a float has lost the digits that the file is named by.
-    whole = isinstance(cell, int | np.integer) and not isinstance(cell, bool)
-    if not whole and not isinstance(cell, str | Path):
-        raise InvalidSampleError(
-            f"{where} must have the name of a file in {column!r}, got {cell!r}. Read this column "
-            "as strings."
-        )
-    return str(cell)
-
-
 def _one_row_each(
-    door: Door, names: Sequence[str | None], labels: Sequence[Any] | None, column: str | None
-) -> tuple[list[str], Column | None]:
-    """Return the images and their class labels, one row each."""
-    rows: dict[str, int] = {}
-    for row, name in enumerate(names):
-        if name is None:
+    door: Door, rows: Rows, labels: Any, column: str | None
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the images, and the row of each."""
+    kept: dict[int, int] = {}
+    empty = np.zeros(len(rows.image), bool) if labels is None else missing_cells(labels)
+    for row, image in enumerate(rows.image.tolist()):
+        if image < 0:
             continue
-        if name in rows:
+        if image in kept:
             door.refuse(
-                f"row {row} of the table has the image {name!r} of row {rows[name]}; without "
-                "bbox each image has one row.",
+                f"row {row} of the table has the image {rows.files[image]!r} of row "
+                f"{kept[image]}; without bbox each image has one row.",
                 "rows",
             )
-        elif labels is not None and _missing(labels[row]):
-            door.refuse(f"row {row} of the table ({name!r}) has no value in {column!r}.", "rows")
+        elif empty[row]:
+            door.refuse(f"{rows.where(row)} has no value in {column!r}.", "rows")
         else:
-            rows[name] = row
-    if labels is None:
-        return list(rows), None
-    return list(rows), _label_column([labels[row] for row in rows.values()], column)
-
-
-def _label_column(values: Sequence[Any], column: str | None) -> Column:
-    """Return labels as a column; whole floats are the integers that a NaN made them of."""
-    python = [v.item() if isinstance(v, np.generic) else v for v in values]
-    out = Column.of(python, f"column {column!r} of the table")
-    if out.names is None and out.values.dtype == np.float64:
-        whole = np.isfinite(out.values) & (out.values == np.rint(out.values))
-        if not (whole & (np.abs(out.values) < 2**53)).all():
-            raise InvalidSampleError(
-                f"column {column!r} of the table must hold class names or whole numbers, got "
-                f"{out.values[np.argmin(whole)]}."
-            )
-        return Column(out.values.astype(np.int64))
-    return out
-
-
-def _box_cells(df: Any, bbox: str | Sequence[str]) -> list[Any]:
-    """Return one cell per row: a sequence, a text, or None."""
-    if isinstance(bbox, str):
-        return _values(df, bbox, "bbox")
-    if len(bbox) != 4:
-        raise InvalidArgumentError(f"bbox must be one column or a list of four, got {bbox!r}.")
-    columns = [_values(df, column, "bbox") for column in bbox]
-    return [None if all(map(_missing, cell)) else cell for cell in zip(*columns, strict=True)]
-
-
-def _read_box(cell: Any) -> list[float] | None:
-    """Return the numbers of a cell, None for an empty one."""
-    if isinstance(cell, str):
-        numbers: Sequence[Any] = parse_numbers(cell)
-    elif isinstance(cell, list | tuple | np.ndarray):
-        numbers = cell.tolist() if isinstance(cell, np.ndarray) else cell
-        if not all(isinstance(n, int | float | np.number) for n in numbers):
-            raise InvalidSampleError(f"must be four numbers, got {str(cell)[:80]}")
-    else:
-        raise InvalidSampleError(f"must be four numbers or a text of them, got {str(cell)[:80]}")
-    if not numbers:
-        return None
-    if len(numbers) != 4:
-        raise InvalidSampleError(f"must be four numbers, got {len(numbers)}: {str(cell)[:80]}")
-    return [float(n) for n in numbers]
+            kept[image] = row
+    return [rows.files[image] for image in kept], np.array(list(kept.values()), np.int64)
 
 
 def _boxes(
-    door: Door,
-    names: Sequence[str | None],
-    cells: Sequence[Any],
-    labels: Sequence[Any] | None,
-    bbox_format: str,
-) -> tuple[list[str], list[int], BoxTable]:
-    """Group the boxes by image; return images, the row of the table of each box, and boxes."""
-    files: dict[str, int] = {}
-    rows, bboxes = [], []
-    for row, (name, cell) in enumerate(zip(names, cells, strict=True)):
-        if name is None:
-            continue
-        files.setdefault(name, len(files))
-        where = f"row {row} of the table ({name!r})"
-        try:
-            box = None if _missing(cell) else _read_box(cell)
-        except (InvalidSampleError, OverflowError) as error:
-            door.refuse(f"{where} has a box that is false: it {error}.")
-            continue
-        if box is None:
-            continue
-        if labels is not None and _missing(labels[row]):
-            door.refuse(f"{where} has a box without a label.")
-            continue
-        rows.append(row)
-        bboxes.append(box)
-    flat = np.array(bboxes, np.float64).reshape(-1, 4)
+    door: Door, rows: Rows, cells: Any, labels: Any, bbox_format: str
+) -> tuple[NDArray[np.int64], BoxTable]:
+    """Return the row of the table of each box that may enter, and the boxes."""
+    taken, bboxes = read_boxes(door, rows, cells, labels)
     good = judge_bboxes(
         door,
-        flat,
+        bboxes,
         bbox_format,
-        np.zeros((len(flat), 2), np.int32),
-        lambda i: f"row {rows[i]} of the table ({names[rows[i]]!r})",
+        np.zeros((len(bboxes), 2), np.int32),
+        lambda index: rows.where(taken[index]),
     )
-    image = np.array([files[str(names[row])] for row in rows], np.int64)[good]
-    order, offsets = group_rows(image, len(files))
+    order, offsets = group_rows(rows.image[taken[good]], len(rows.files))
     kept = np.flatnonzero(good)[order]
-    table = BoxTable(offsets, flat[kept], bbox_format)
-    return list(files), [rows[index] for index in kept], table
+    return taken[kept], BoxTable(offsets, PackedNumbers.pack(bboxes[kept]), bbox_format)
 
 
 def _check_classes(

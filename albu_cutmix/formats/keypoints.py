@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from albu_cutmix.errors import InvalidSampleError
+from albu_cutmix.formats.columns import PackedNumbers, narrow
 from albu_cutmix.formats.door import near_image
 
 if TYPE_CHECKING:
@@ -22,21 +23,21 @@ class Keypoints:
     """The keypoints of all rows of a pool, flat.
 
     Args:
-        points: Shape (P, 2), float64, x and y in pixels.
+        points: Shape (P, 2), x and y in pixels.
         visible: Shape (P,), int8: 0 not labelled, 1 labelled and hidden, 2 labelled and visible.
-        row_ends: Row i owns the points row_ends[i] to row_ends[i + 1]; int64.
+        row_ends: Row i owns the points row_ends[i] to row_ends[i + 1].
     """
 
-    points: NDArray[np.float64]
+    points: PackedNumbers
     visible: NDArray[np.int8]
-    row_ends: NDArray[np.int64]
+    row_ends: NDArray[np.integer]
 
     @classmethod
     def pack(cls, rows: Sequence[NDArray[np.float64]]) -> Keypoints:
         """Lay checked rows, each of shape (K, 3): x, y, v, one after the other."""
         table = np.concatenate([np.zeros((0, 3)), *rows])
         ends = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-        return cls(table[:, :2].copy(), table[:, 2].astype(np.int8), ends)
+        return cls(PackedNumbers.pack(table[:, :2]), table[:, 2].astype(np.int8), narrow(ends))
 
     def of(self, start: int, end: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the points of rows *start* to *end*, free to be changed.
@@ -45,7 +46,7 @@ class Keypoints:
             Points, shape (K, 2), float64, x and y in pixels; visible, shape (K,), int64.
         """
         own = slice(self.row_ends[start], self.row_ends[end])
-        return self.points[own].copy(), self.visible[own].astype(np.int64)
+        return self.points[own], self.visible[own].astype(np.int64)
 
 
 def parse_keypoints(

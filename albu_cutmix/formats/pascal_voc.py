@@ -12,10 +12,10 @@ import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
-from albu_cutmix.formats.columns import Column, PackedText
-from albu_cutmix.formats.door import Door, judge_bboxes
-from albu_cutmix.formats.file_pool import BoxTable, FilePool, group_rows
+from albu_cutmix.errors import DonorReadError, InvalidSampleError
+from albu_cutmix.formats.columns import Column, PackedNumbers, PackedText
+from albu_cutmix.formats.door import Door, check_classes, judge_bboxes
+from albu_cutmix.formats.file_pool import FilePool
 from albu_cutmix.formats.images import FileOptions
 from albu_cutmix.formats.number_text import parse_numbers
 from albu_cutmix.formats.paths import (
@@ -26,6 +26,8 @@ from albu_cutmix.formats.paths import (
     list_files,
     read_bytes,
 )
+from albu_cutmix.formats.recipe import Recipe
+from albu_cutmix.formats.table import BoxTable, group_rows
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -73,10 +75,11 @@ def pascal_voc_pool(
         pool = pascal_voc_pool("VOC2007/Annotations", "VOC2007/JPEGImages")
         ```
     """
+    recipe = Recipe(pascal_voc_pool, locals())
     options = FileOptions(max_pixels, color)
     door = Door("pascal_voc_pool", on_error)
     root = check_folder(images, "images")
-    reader = _Reader(door, root, _check_classes(classes))
+    reader = _Reader(door, root, check_classes(classes))
     for path in _find_annotations(annotations):
         try:
             reader.read_file(path)
@@ -97,16 +100,8 @@ def pascal_voc_pool(
         shapes=np.array(reader.shapes, np.int32).reshape(-1, 2),
         classes=reader.classes,
         findings=door.findings,
+        recipe=recipe,
     )
-
-
-def _check_classes(classes: Sequence[str] | None) -> tuple[str, ...] | None:
-    if classes is None:
-        return None
-    names = () if isinstance(classes, str) else tuple(classes)
-    if not names or len(set(names)) < len(names) or not all(isinstance(n, str) for n in names):
-        raise InvalidArgumentError(f"classes must be distinct names, got {classes!r}.")
-    return names
 
 
 def _find_annotations(annotations: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -197,9 +192,8 @@ class _Reader:
             self.classes = tuple(sorted(set(self.labels)))
         codes = {name: code for code, name in enumerate(self.classes)}
         values = np.array([codes[label] for label in self.labels], np.int32)[good]
-        return BoxTable(
-            offsets, bboxes[good], "pascal_voc", {field: Column(values, PackedText(self.classes))}
-        )
+        column = Column(values, PackedText(self.classes))
+        return BoxTable(offsets, PackedNumbers.pack(bboxes[good]), "pascal_voc", {field: column})
 
 
 def _parse(path: Path) -> Element:

@@ -8,13 +8,14 @@ the count two before is written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from albu_cutmix.errors import InvalidSampleError
+from albu_cutmix.formats.columns import narrow
 from albu_cutmix.formats.door import near_image
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def decode_counts(text: str) -> NDArray[np.int64]:
     return counts
 
 
-def draw_runs(runs: NDArray[np.int32], out: NDArray[np.uint8]) -> None:
+def draw_runs(runs: NDArray[np.integer], out: NDArray[np.uint8]) -> None:
     """Write a run-length mask, column by column, into an (H, W) mask of zeros."""
     values = (np.arange(len(runs)) & 1).astype(np.uint8)
     out[...] = np.repeat(values, runs).reshape(out.shape[1], out.shape[0]).T
@@ -212,16 +213,16 @@ class Segments:
     Args:
         points: Points of all polygons, shape (P, 2), float32, x and y in pixels.
         part_ends: Where each polygon ends in `points`, after a 0.
-        runs: Counts of all run-length masks, int32.
+        runs: Counts of all run-length masks.
         row_parts: Row i owns polygons row_parts[i] to row_parts[i + 1].
         row_runs: The same for `runs`; a row has either.
     """
 
     points: NDArray[np.float32]
-    part_ends: NDArray[np.int64]
-    runs: NDArray[np.int32]
-    row_parts: NDArray[np.int64]
-    row_runs: NDArray[np.int64]
+    part_ends: NDArray[np.integer]
+    runs: NDArray[np.integer]
+    row_parts: NDArray[np.integer]
+    row_runs: NDArray[np.integer]
 
     @classmethod
     def pack(cls, segments: Sequence[Segment]) -> Segments:
@@ -230,10 +231,10 @@ class Segments:
         runs = [np.zeros(0, np.int32) if s.runs is None else s.runs for s in segments]
         return cls(
             np.concatenate([np.zeros((0, 2), np.float32), *parts]),
-            np.cumsum([0, *map(len, parts)], dtype=np.int64),
-            np.concatenate([np.zeros(0, np.int32), *runs]),
-            np.cumsum([0, *(len(segment.parts) for segment in segments)], dtype=np.int64),
-            np.cumsum([0, *map(len, runs)], dtype=np.int64),
+            _ends(map(len, parts)),
+            narrow(np.concatenate([np.zeros(0, np.int32), *runs])),
+            _ends(len(segment.parts) for segment in segments),
+            _ends(map(len, runs)),
         )
 
     def decode(self, rows: range, shape: tuple[int, int], most: int) -> NDArray[np.uint8]:
@@ -255,6 +256,11 @@ class Segments:
             for part in range(self.row_parts[row], self.row_parts[row + 1]):
                 draw_polygon(self.points[self.part_ends[part] : self.part_ends[part + 1]], mask)
         return out
+
+
+def _ends(lengths: Iterable[int]) -> NDArray[np.integer]:
+    """Return where each of some lists ends when they lie one after the other, after a 0."""
+    return narrow(np.cumsum([0, *lengths], dtype=np.int64))
 
 
 def _short(value: Any) -> str:

@@ -11,12 +11,14 @@ import numpy as np
 import yaml
 
 from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
-from albu_cutmix.formats.columns import Column, PackedText
+from albu_cutmix.formats.columns import Column, PackedNumbers, PackedText
 from albu_cutmix.formats.door import Door, judge_bboxes
-from albu_cutmix.formats.file_pool import BoxTable, FilePool, group_rows
+from albu_cutmix.formats.file_pool import FilePool
 from albu_cutmix.formats.images import FileOptions
 from albu_cutmix.formats.number_text import parse_numbers
 from albu_cutmix.formats.paths import IMAGE_SUFFIXES, check_folder, list_files, read_text
+from albu_cutmix.formats.recipe import Recipe
+from albu_cutmix.formats.table import BoxTable, group_rows
 
 __all__ = ["yolo_pool"]
 
@@ -66,6 +68,9 @@ def yolo_pool(
         pool = yolo_pool("pears/images", names="pears/classes.txt")
         ```
     """
+    if isinstance(names, Mapping):
+        names = _read_names(names)  # JSON has no numbers as keys
+    recipe = Recipe(yolo_pool, locals())
     options = FileOptions(max_pixels, color)
     door = Door("yolo_pool", on_error)
     if label_as not in ("index", "name"):
@@ -90,6 +95,7 @@ def yolo_pool(
         boxes=table,
         classes=classes,
         findings=door.findings,
+        recipe=recipe,
     )
 
 
@@ -237,7 +243,7 @@ def _read_table(
         column = Column(kept[:, 0].astype(np.int32), PackedText(classes or ()))
     else:
         column = Column(kept[:, 0].astype(np.int64))
-    return BoxTable(offsets, kept[:, 1:].copy(), "yolo", {field: column})
+    return BoxTable(offsets, PackedNumbers.pack(kept[:, 1:]), "yolo", {field: column})
 
 
 def _read_line(line: str, classes: tuple[str, ...] | None) -> list[float]:

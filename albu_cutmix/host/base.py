@@ -17,20 +17,19 @@ from albumentations.core.transforms_interface import DualTransform
 from albumentations.core.type_definitions import Targets
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
-from albu_cutmix.fates import Verdict
 from albu_cutmix.host.calls import check_aliases, check_call, check_keys
 from albu_cutmix.host.class_label import ClassLabel
+from albu_cutmix.host.hooks import Hooks
 from albu_cutmix.host.observe import Observation, observe
 from albu_cutmix.host.seam_map import SeamMap
 from albu_cutmix.host.settings import SavedSettings
-from albu_cutmix.host.unsafe import draw_safe
 from albu_cutmix.host.versions import SampledParams
 from albu_cutmix.host.workers import rank, stream_seed, worker_seed
 from albu_cutmix.labels import LabelRule
 from albu_cutmix.limits import SafetyRule
 from albu_cutmix.plan import MixPlan
 from albu_cutmix.record import MixRecord
-from albu_cutmix.safety import Safety
+from albu_cutmix.schedule import MixSchedule
 
 __all__ = ["MixTransform"]
 
@@ -38,59 +37,7 @@ __all__ = ["MixTransform"]
 MASKS = [target for target in Targets if target.name == "MASKS"]
 
 
-class _Hooks:
-    """The sampling hook of the host that is installed, chosen when the class is made.
-
-    AlbumentationsX refuses the old hook's name in the body of a transform, not in a mixin's.
-    """
-
-    random_generator: np.random.Generator
-    #: Gives the plan of a call in place of a draw, for a replay.
-    script: Callable[[Mapping[str, Any]], MixPlan] | None = None
-    safety_rule = SafetyRule()
-
-    def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
-        """Draw everything that is random in one call."""
-        raise NotImplementedError
-
-    def make_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
-        """Return the plan of one call."""
-        if self.script is not None:
-            return self.script(data)
-        return draw_safe(
-            lambda: self.draw_plan(data, rng),
-            lambda plan: self.judge(plan, data)[1].metrics.flags,
-            self.safety_rule.on_unsafe,
-        )
-
-    def judge(self, plan: MixPlan, data: Mapping[str, Any]) -> tuple[Verdict | None, Safety]:
-        """Say what becomes of every object of a call, and how safe that is."""
-        raise NotImplementedError
-
-    if SampledParams is None:
-
-        def get_params_dependent_on_data(
-            self,
-            params: dict[str, Any],  # noqa: ARG002 - the host's signature
-            data: dict[str, Any],
-        ) -> dict[str, Any]:
-            """Sample: the hook of 2.0.8."""
-            return {"plan": self.make_plan(data, self.random_generator)}
-
-    else:
-
-        def sample_parameters(
-            self,
-            params: dict[str, Any],  # noqa: ARG002
-            data: dict[str, Any],
-            targets: Any,  # noqa: ARG002
-            sampling: Any,
-        ) -> Any:
-            """Sample: the hook of AlbumentationsX."""
-            return SampledParams(params={"plan": self.make_plan(data, sampling.random_generator)})
-
-
-class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
+class MixTransform(SavedSettings, Hooks, DualTransform):  # type: ignore[misc]
     """What every mix shares.
 
     Args:
@@ -101,6 +48,7 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
         metadata_key: Name of a list of donors in the call.
         seam_key: Name of the seam map; None: there is none.
         safety_rule: What is measured, drawn and done.
+        schedule: A factor on p by epoch; None: there is none.
 
     Raises:
         InvalidArgumentError: If p or a key is not valid.
@@ -120,6 +68,7 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
         metadata_key: str = "mix_metadata",
         seam_key: str | None = None,
         safety_rule: SafetyRule = SafetyRule(),  # noqa: B008 - frozen
+        schedule: MixSchedule | None = None,
     ) -> None:
         if isinstance(p, bool) or not isinstance(p, (int, float, np.floating)) or not 0 <= p <= 1:
             raise InvalidArgumentError(f"p must be a probability in [0, 1], got {p!r}.")
@@ -130,6 +79,7 @@ class MixTransform(SavedSettings, _Hooks, DualTransform):  # type: ignore[misc]
         self.label_key, self.record_key = label_key, record_key
         super().__init__(p=float(p))
         self.label_rule, self.safety_rule, self.seam_key = label_rule, safety_rule, seam_key
+        self.schedule = schedule
         self._seam = SeamMap(seam_key, safety_rule.seam_width)
         #: Called with the `Observation` of each call, for an audit.
         self.tap: Callable[[Observation], None] | None = None

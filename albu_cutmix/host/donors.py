@@ -50,6 +50,8 @@ def read_donor(
     processors: Mapping[str, Any],
     label_key: str,
     aliases: Mapping[str, str],
+    *,
+    seed: int = -1,
 ) -> Donor:
     """Return donor *index*, checked; a mapping is read like a call of the pipeline.
 
@@ -59,11 +61,12 @@ def read_donor(
         processors: The pipeline's processors by kind of rows.
         label_key: Name of the class label.
         aliases: Kind of each additional target.
+        seed: The seed under which a pool that takes one gives the donor; -1: none.
 
     Raises:
         InvalidSampleError: If it is neither a `Donor` nor a mapping that makes one.
     """
-    item = donors[index]
+    item = donors[index] if seed < 0 else donors.draw(index, seed)
     if isinstance(item, Donor):
         return item
     if not isinstance(item, Mapping):

@@ -32,7 +32,7 @@ def attach_pool(pipeline: Pipeline, pool: Any, *, record_key: str | None = None)
 
     Args:
         pipeline: A pipeline, or a mix.
-        pool: A pool; see `CutMix`.
+        pool: A pool, or its plain data; see `CutMix`.
         record_key: Of a pipeline with several mixes the one with this key; None: all of them.
 
     Returns:
@@ -56,9 +56,11 @@ def attach_pool(pipeline: Pipeline, pool: Any, *, record_key: str | None = None)
             f"attach_pool found no mix{which} in {type(pipeline).__name__}. Give it the pipeline "
             "that holds the CutMix."
         )
-    check_pool(pool, "pool", InvalidArgumentError, optional=False)
-    for mix in mixes:
-        mix.pool = pool
+    if pool is None:
+        check_pool(pool, "pool", InvalidArgumentError, optional=False)
+    mixes[0].pool = pool
+    for mix in mixes[1:]:
+        mix.pool = mixes[0].pool  # made once where it came as plain data
     return pipeline
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from albu_cutmix.limits import SafetyLimits
 from albu_cutmix.pool import describe_pool
+from albu_cutmix.schedule import MixSchedule
 
-__all__ = ["SavedSettings", "hash_policy"]
+__all__ = ["SavedSettings", "as_plain", "hash_policy"]
 
 
 class SavedSettings:
@@ -21,6 +22,7 @@ class SavedSettings:
 
     p: float
     pool: Any = None  # where donors come from
+    pool_spec: dict[str, Any] | None = None  # the pool as plain data, where it was given so
 
     def get_transform_init_args_names(self) -> tuple[str, ...]:
         """Return the names of the arguments that are saved and printed: all but pool and p.
@@ -50,18 +52,21 @@ class SavedSettings:
 
     def get_transform_init_args(self) -> dict[str, Any]:
         """Return the arguments that are saved and printed, as plain data; a live pool is none."""
-        return {name: _plain(getattr(self, name)) for name in self.get_transform_init_args_names()}
+        args = {
+            name: as_plain(getattr(self, name)) for name in self.get_transform_init_args_names()
+        }
+        return args if self.pool_spec is None else {"pool": as_plain(self.pool_spec), **args}
 
     def policy(self) -> dict[str, Any]:
         """Return all settings as plain data: what a log or a checkpoint keeps.
 
         Returns:
             A dict for JSON or YAML: the arguments, `p`, the transform's name, and under "pool"
-            its spec where it has one, else its length and a digest of its content.
+            its length, a digest of its content, and its "spec" where it has one.
         """
         args = self.get_transform_init_args()
         name = self.get_class_fullname()
-        return {"transform": name, "p": self.p, **args, "pool": _plain(describe_pool(self.pool))}
+        return {"transform": name, "p": self.p, **args, "pool": as_plain(describe_pool(self.pool))}
 
     @property
     def fingerprint(self) -> str:
@@ -75,24 +80,30 @@ class SavedSettings:
         return {**state, "params": {}} if "params" in state else dict(state)
 
 
-def _plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
     """Return a value in what JSON and YAML both hold: numbers, strings, lists, mappings."""
-    if isinstance(value, SafetyLimits):
-        return _plain(value.as_dict())
+    if isinstance(value, (SafetyLimits, MixSchedule)):
+        return as_plain(value.as_dict())
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): as_plain(item) for key, item in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_plain(item) for item in value]
+        return [as_plain(item) for item in value]
     return value
 
 
 def hash_policy(policy: Mapping[str, Any]) -> str:
-    """Return a short hash of a policy, equal for equal settings on every platform."""
-    text = json.dumps(_as_floats(policy), sort_keys=True, separators=(",", ":"))
+    """Return a short hash of a policy, equal for equal settings on every platform.
+
+    Of a pool its content counts, not the "spec" that says where it lies.
+    """
+    pool = policy["pool"]
+    if pool and "digest" in pool:
+        pool = {key: value for key, value in pool.items() if key != "spec"}
+    text = json.dumps(_as_floats({**policy, "pool": pool}), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

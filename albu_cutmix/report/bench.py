@@ -66,6 +66,7 @@ class Bench:
         pools = {id(mix.pool): mix.pool for mix in find_mixes(transform)}
         self.pipeline = copy.deepcopy(transform, pools)
         self.mix = find_mix(self.pipeline, record_key)
+        self.mix.on_schedule = False  # the mix is looked at as it is in full swing
         if self.pipeline is self.mix:
             self.pipeline = wrap(self.mix, samples)
         self.samples, self.seed, self.strict = samples, seed, strict

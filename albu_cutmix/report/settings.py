@@ -10,6 +10,7 @@ from typing import Any
 
 from albu_cutmix.host.base import MixTransform
 from albu_cutmix.limits import SafetyLimits
+from albu_cutmix.schedule import MixSchedule
 from albu_cutmix.transforms import CutMix
 
 __all__ = ["change", "own_arguments", "write_code"]
@@ -74,6 +75,8 @@ def _code(value: Any) -> str:
     if isinstance(value, SafetyLimits):  # as a mapping, which needs no import
         plain = SafetyLimits().as_dict()
         return _code({k: v for k, v in value.as_dict().items() if v != plain[k]})
+    if isinstance(value, MixSchedule):
+        return _code(value.as_dict())
     if isinstance(value, (tuple, list)):
         parts = ", ".join(map(_code, value))
         return f"({parts},)" if len(value) == 1 else f"({parts})"

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from albu_cutmix.errors import EmptyPoolError, InvalidArgumentError, InvalidSampleError
 from albu_cutmix.fates import ObjectRule, Verdict
 from albu_cutmix.functional import paste_image, paste_layers, paste_mask
-from albu_cutmix.host.base import MixTransform
 from albu_cutmix.host.calls import check_ignore_index, check_objects
-from albu_cutmix.host.donors import check_pool, check_pool_index, read_donor
 from albu_cutmix.host.instances import align_masks, mix_instances
 from albu_cutmix.host.objects import FieldNames, judge_call, mix_bboxes
 from albu_cutmix.host.outlining import CallOutlines
@@ -23,7 +20,9 @@ from albu_cutmix.limits import SafetyLimits, SafetyRule
 from albu_cutmix.plan import MixPlan, PatchRule, make_plan
 from albu_cutmix.safety import Safety, assess
 from albu_cutmix.sample import Donor
+from albu_cutmix.schedule import MixSchedule
 from albu_cutmix.seams import ignore_cuts
+from albu_cutmix.transforms.pooled import PooledTransform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["CutMix"]
 
 
-class CutMix(MixTransform):
+class CutMix(PooledTransform):
     """Paste a rectangle of a donor into the image and keep every target true.
 
     Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
@@ -41,8 +40,9 @@ class CutMix(MixTransform):
 
     Args:
         pool: Where donors come from: a `DonorPool`, or anything with `len()` and `[i]` that gives
-            `Donor` objects or mappings in the keys and formats of the pipeline call. None: donors
-            come in the call, under `metadata_key`.
+            `Donor` objects or mappings in the keys and formats of the pipeline call; or its plain
+            data, such as `{"format": "coco", "json": ..., "images": ...}`, which is saved with the
+            pipeline. None: donors come in the call, under `metadata_key`.
         alpha: The patch's share of the image is lo + (hi - lo) * Beta(alpha, alpha) over
             `area_range`.
         area_range: Least and greatest share; None is (0.02, 0.33), or the paper's own draw with
@@ -89,6 +89,7 @@ class CutMix(MixTransform):
         on_unsafe: What becomes of a flagged mix: "flag" (it stays, flagged in the record),
             "resample" (up to 10 draws, then skip), "skip" (not applied, reason "unsafe") or
             "raise".
+        schedule: A `MixSchedule`, or a mapping of its arguments: a factor on `p` by epoch.
         record_key: Name of the `MixRecord` in the result. Two mixes that can both be called in
             one pipeline need different names.
         metadata_key: Name of a list of donors in the call; it wins over `pool`.
@@ -123,7 +124,7 @@ class CutMix(MixTransform):
 
     def __init__(
         self,
-        pool: DonorPool | Sequence[Donor | Mapping[str, Any]] | None = None,
+        pool: DonorPool | Sequence[Donor | Mapping[str, Any]] | Mapping[str, Any] | None = None,
         *,
         alpha: float = 1.0,
         area_range: tuple[float, float] | None = None,
@@ -148,11 +149,11 @@ class CutMix(MixTransform):
         ignore_index: int | None = None,
         limits: SafetyLimits | Mapping[str, Any] | None = None,
         on_unsafe: str = "flag",
+        schedule: MixSchedule | Mapping[str, Any] | None = None,
         record_key: str = "mix",
         metadata_key: str = "mix_metadata",
         p: float = 0.5,
     ) -> None:
-        check_pool(pool, "pool", InvalidArgumentError)
         self._patch_rule = PatchRule(alpha, area_range, ratio_range, placement, fit)
         self._object_rule = ObjectRule(bbox_mode, min_visibility, ignore_field is not None)
         self._names = FieldNames(visibility_field, ignore_field, mask_index_field)
@@ -163,7 +164,7 @@ class CutMix(MixTransform):
         )
         super().__init__(
             LabelRule(label_mode, classes), label_key, record_key, p, metadata_key=metadata_key,
-            seam_key=seam_key, safety_rule=safety,
+            seam_key=seam_key, safety_rule=safety, schedule=MixSchedule.of(schedule),
         )  # fmt: skip
         for rule in (self._patch_rule, safety):
             self.__dict__.update(vars(rule))  # every argument is an attribute of its name
@@ -177,40 +178,9 @@ class CutMix(MixTransform):
         self.metadata_key = metadata_key
         self.pool = pool
 
-    @property
-    def pool(self) -> Any:
-        """Where donors come from; None where they come in the call. Assign one to attach it."""
-        return self._pool
-
-    @pool.setter
-    def pool(self, pool: Any) -> None:
-        check_pool(pool, "pool", InvalidArgumentError)
-        self._pool = pool
-        if self._classes_of_pool and pool is not None:
-            # Kept as an argument: a saved pipeline then needs no pool to know its classes.
-            self.classes = getattr(pool, "classes", None)
-            self.label_rule = LabelRule(self.label_mode, self.classes)
-
     def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
         """Draw donor and patch for a call."""
-        donors = data.get(self.metadata_key)
-        exclude = None
-        if donors is None:
-            donors, exclude = self._pool, data.get("pool_index")
-        if donors is None:
-            raise EmptyPoolError(
-                f"CutMix has no pool and the call no {self.metadata_key!r}. Use CutMix(pool), "
-                "attach_pool(pipeline, pool) for a pipeline that was loaded, or pass a list of "
-                f"donors in the call: transform(..., {self.metadata_key}=[...])."
-            )
-        check_pool(donors, self.metadata_key, InvalidSampleError)
-        count = len(donors)
-        if exclude is not None:
-            exclude = check_pool_index(exclude, count)
-
-        def fetch(index: int) -> Donor:
-            return self.read_donor(donors, index)
-
+        donors = self.donors_of(data)
         outlines, placement = None, self._patch_rule.placement
         if placement in ("avoid", "objects"):
             outlines = CallOutlines(
@@ -218,13 +188,10 @@ class CutMix(MixTransform):
                 self.mask_index_field, self.safety_rule.background, placement == "objects",
             )  # fmt: skip
         return make_plan(
-            rng, data["image"].shape[:2], count, fetch, self._patch_rule, exclude=exclude,
+            rng, data["image"].shape[:2], donors.number, donors.fetch, self._patch_rule,
+            exclude=donors.exclude, chances=donors.chances, seeded=donors.seeded,
             outlines=outlines,
         )  # fmt: skip
-
-    def read_donor(self, donors: Any, index: int) -> Donor:
-        """Return donor *index*, checked; a mapping is read like a call of the pipeline."""
-        return read_donor(donors, index, self.row_processors, self.label_key, self.aliases)
 
     def check_fields(self, data: Mapping[str, Any]) -> None:
         """Raise where the pipeline or a target lacks what an argument asks for."""

@@ -1,0 +1,97 @@
+"""Which donor is drawn: all alike, or by weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from albu_cutmix.errors import InvalidArgumentError
+from albu_cutmix.sharing import SharedArrays
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Chances", "check_weights", "draw_index"]
+
+
+def check_weights(weights: Any, count: int) -> NDArray[np.float64]:
+    """Return the weights of *count* donors as a new array, (N,), float64.
+
+    Raises:
+        InvalidArgumentError: If they are not finite numbers of at least 0, one of them above 0.
+    """
+    try:
+        found = np.array(weights, np.float64)
+    except (TypeError, ValueError):
+        found = np.zeros(0)
+    if found.shape != (count,) or not np.isfinite(found).all() or (found < 0).any():
+        raise InvalidArgumentError(
+            f"weights must be {count} finite numbers of at least 0, one for each donor, got "
+            f"{_short(weights)}."
+        )
+    if not found.any():
+        raise InvalidArgumentError("weights must not all be 0: no donor could be drawn.")
+    return found
+
+
+class Chances(SharedArrays):
+    """Weights of donors, summed up once so that a draw takes a search only.
+
+    Args:
+        weights: One for each donor, any scale; see `check_weights`.
+
+    Raises:
+        InvalidArgumentError: If they are no weights.
+    """
+
+    def __init__(self, weights: Any, count: int) -> None:
+        found = check_weights(weights, count)
+        self._ends = np.cumsum(found / found.max())  # scaled: no sum of finite weights overflows
+
+    def draw(self, rng: np.random.Generator, exclude: int | None = None) -> int | None:
+        """Return the index of a donor, never *exclude*; None where no other has a weight."""
+        if exclude is None:
+            return _find(self._ends, rng.random() * self._ends[-1])
+        before = self._ends[exclude - 1] if exclude else 0.0
+        # Those before and after are two lists; the gap between them is left out of the draw.
+        left, right = self._ends[:exclude], self._ends[exclude + 1 :] - self._ends[exclude]
+        behind = right[-1] if len(right) else 0.0
+        if before + behind <= 0:
+            return None
+        point = rng.random() * (before + behind)
+        if behind <= 0 or point < before:
+            return _find(left, point)
+        return exclude + 1 + _find(right, point - before)
+
+
+def draw_index(
+    rng: np.random.Generator, count: int, exclude: int | None, chances: Chances | None = None
+) -> int | None:
+    """Return which of *count* donors is drawn; None where only *exclude* is left.
+
+    Args:
+        rng: The source of randomness.
+        count: Number of donors.
+        exclude: Index that is never drawn; None: all may be.
+        chances: Weights; None: all alike.
+    """
+    if exclude is not None and count == 1:
+        return None
+    if chances is not None:
+        return chances.draw(rng, exclude)
+    index = int(rng.integers(count - (exclude is not None)))
+    return index + (exclude is not None and index >= exclude)
+
+
+def _find(ends: NDArray[np.float64], point: float) -> int:
+    """Return the first slot that ends behind a point; by rounding it may be the last end itself."""
+    # The slot of the last end is the last one with a weight: those behind it end there too.
+    index = min(np.searchsorted(ends, point, "right"), np.searchsorted(ends, ends[-1], "left"))
+    return int(index)
+
+
+def _short(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    text = f"an array of shape {shape} with " if shape is not None else ""
+    return text + repr(value)[:80]

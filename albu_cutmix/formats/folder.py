@@ -1,0 +1,135 @@
+"""Class folders as a pool: the layout of torchvision's `ImageFolder`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from albu_cutmix.formats.columns import Column, PackedText
+from albu_cutmix.formats.door import Door, check_classes
+from albu_cutmix.formats.file_pool import FilePool
+from albu_cutmix.formats.images import FileOptions
+from albu_cutmix.formats.paths import IMAGE_SUFFIXES, check_folder
+from albu_cutmix.formats.recipe import Recipe
+
+__all__ = ["folder_pool"]
+
+
+def folder_pool(
+    root: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    max_pixels: int = 64_000_000,
+    color: str = "rgb",
+    on_error: str = "raise",
+) -> FilePool:
+    """Make a pool of a folder that holds a folder of images per class.
+
+    The class label of a donor is the name of its folder. Images in folders below a class folder
+    belong to that class. The order is that of `ImageFolder`: classes by name, then files by
+    name. A class folder without images is a class without donors, and hidden folders, such as
+    `.ipynb_checkpoints`, are left out; `findings` tells of both. Files are listed now; images are
+    opened when drawn.
+
+    Args:
+        root: The folder of the class folders. An image that lies in it directly has no class,
+            and links to folders are not followed: both are errors. A link to a file outside the
+            root is an error when it is drawn.
+        classes: Names that may occur, in the order that numbers them. None: the names of the
+            class folders, sorted.
+        max_pixels: See `coco_pool`.
+        color: See `coco_pool`.
+        on_error: See `coco_pool`.
+
+    Returns:
+        The pool; see `coco_pool`. Donors have no boxes.
+
+    Raises:
+        InvalidArgumentError: If an argument is not as said here.
+        InvalidSampleError: If an image has no class, or one that is not in `classes`.
+        EmptyPoolError: If there is no image.
+
+    Example:
+        ```python
+        CutMix(folder_pool("imagenette/train"))
+        ```
+    """
+    recipe = Recipe(folder_pool, locals())
+    options = FileOptions(max_pixels, color)
+    door = Door("folder_pool", on_error)
+    known = check_classes(classes)
+    folder = check_folder(root, "root")
+    found = _list_images(door, folder)
+    if known is None:
+        known = tuple(sorted(found))
+    files, codes = [], []
+    for name in sorted(found):
+        if name not in known:
+            door.refuse(
+                f"{folder / name} must be one of the classes {list(known)}, got the folder "
+                f"{name!r} with {len(found[name])} images.",
+                "class folders",
+            )
+            continue
+        files += [f"{name}/{file}" for file in found[name]]
+        codes += [known.index(name)] * len(found[name])
+    door.announce()
+    return FilePool(
+        folder,
+        files,
+        source=str(root),
+        options=options,
+        on_error=on_error,
+        labels=Column(np.array(codes, np.int64), PackedText(known)),
+        classes=known,
+        findings=door.findings,
+        recipe=recipe,
+    )
+
+
+def _list_images(door: Door, root: Path) -> dict[str, list[str]]:
+    """Return the images of each class folder, relative to it."""
+    found: dict[str, list[str]] = {}
+    for entry in sorted(root.iterdir()):
+        if entry.name.startswith("."):
+            door.note(f"{entry} is hidden and was left out.")
+        elif entry.is_dir() and not _is_link(door, entry):
+            found[entry.name] = _list_below(door, entry)
+            if not found[entry.name]:
+                door.note(f"{entry} holds no image: a class without donors.")
+        elif entry.name.lower().endswith(IMAGE_SUFFIXES):
+            door.refuse(
+                f"{entry} lies in no class folder. Move it into one; images without classes are "
+                "a table for frame_pool.",
+                "images",
+            )
+    return found
+
+
+def _list_below(door: Door, root: Path) -> list[str]:
+    """Return the images below a class folder in the order of `ImageFolder`."""
+    found = []
+    for folder, below, names in os.walk(root):
+        here = Path(folder)
+        hidden = [name for name in below if name.startswith(".")]
+        for name in hidden:
+            door.note(f"{here / name} is hidden and was left out.")
+        below[:] = [n for n in below if n not in hidden and not _is_link(door, here / n)]
+        inside = here.relative_to(root)
+        found += [inside / name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+    return [path.as_posix() for path in sorted(found, key=lambda path: (path.parent, path.name))]
+
+
+def _is_link(door: Door, folder: Path) -> bool:
+    """Return whether a folder is a link; the door hears of it."""
+    if not folder.is_symlink():
+        return False
+    door.refuse(
+        f"{folder} is a link to a folder, which is not followed. Give the folder that really "
+        "holds the images.",
+        "links to folders",
+    )
+    return True
