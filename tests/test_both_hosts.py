@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
+from dataclasses import replace as change
 
 import albumentations as A
 import numpy as np
@@ -24,11 +25,14 @@ from albu_cutmix import (
     EmptyPoolError,
     InvalidSampleError,
     MixRecord,
+    MixSchedule,
     MixTargets,
     SafetyLimits,
     UnsafeMixError,
     attach_pool,
     audit,
+    mapped,
+    pack,
     replay,
 )
 from albu_cutmix.scenes import scene_pool
@@ -430,3 +434,43 @@ def test_an_audit_repeats_itself():
     assert list(first.rows) == list(second.rows)
     assert 0.4 < first.summary["applied"] < 1
     assert first.summary["objects"] > 0
+
+
+def test_mapped_donors_replay_on_both_hosts():
+    """A donor made by chance is made again from the seed in the record."""
+    turn = A.Compose(
+        [A.HorizontalFlip(p=0.5), A.RandomBrightnessContrast(p=1)],
+        bbox_params=A.BboxParams("coco", label_fields=["labels"]),
+    )
+    donors = [change(scene, masks=None, mask=None) for scene in SCENES]
+    pool = mapped(donors, turn)
+    boxes = turn.processors["bboxes"].params
+    run = A.Compose([CutMix(pool, classes=SCENES.classes, p=1.0)], bbox_params=boxes, seed=1)
+    sample = donors[0].to_mapping("coco")
+    outs = [run(**sample) for _ in range(6)]
+    assert len({int(out["mix"].seeds[0]) for out in outs}) == 6
+    for out in outs:
+        record = MixRecord.from_json(out["mix"].to_json())
+        again = replay(record, sample, mapped(donors, turn), run)
+        np.testing.assert_array_equal(again["image"], out["image"])
+        np.testing.assert_array_equal(again["bboxes"], out["bboxes"])
+
+
+def test_schedule_stops_on_both_hosts():
+    """In the last epochs nothing is mixed, and the record says why."""
+    schedule = MixSchedule(3, stop_last=1)
+    run = A.Compose([CutMix(list(SCENES), schedule=schedule, p=1.0)], seed=1)
+    image = SCENES[0].image
+    assert run(image=image)["mix"].applied
+    schedule.set_epoch(2)
+    assert run(image=image)["mix"].reason == "schedule"
+
+
+def test_pool_as_plain_data_is_saved_on_both_hosts(tmp_path):
+    """A pipeline brings its pool along."""
+    pack(SCENES, tmp_path / "scenes.pack", progress=False)
+    spec = {"format": "packed", "path": str(tmp_path / "scenes.pack")}
+    run = A.Compose([CutMix(spec, classes=SCENES.classes, p=1.0)])
+    (again,) = A.from_dict(A.to_dict(run)).transforms
+    assert again.fingerprint == run.transforms[0].fingerprint
+    assert len(again.pool) == len(SCENES)

@@ -15,6 +15,9 @@ from albu_cutmix import CutMix, Donor, InvalidArgumentError, InvalidSampleError,
 from albu_cutmix.scenes import scene_pool
 from albu_cutmix.wrappers.mapped import mapped
 
+# AlbumentationsX asks for a mapping with every label field of keypoints; flips alone use it.
+pytestmark = pytest.mark.filterwarnings("ignore:label_fields are set but label_mapping")
+
 BOXES = A.BboxParams("coco", label_fields=["labels"])
 SCENES = scene_pool(4, size=(70, 90))
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from albumentations.core.composition import BaseCompose
-from albumentations.core.transforms_interface import BasicTransform
 
 from albu_cutmix.checks import column_field
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.host.fields import label_fields
 from albu_cutmix.host.pipelines import find_mixes
 from albu_cutmix.host.rows import host_format
-from albu_cutmix.host.versions import SampledParams
-from albu_cutmix.host.workers import stream_seed
 from albu_cutmix.sample import Donor
 
 __all__ = ["check_pipeline", "map_donor"]
@@ -60,7 +57,9 @@ def map_donor(donor: Donor, pipeline: Any, seed: int) -> Donor:
             f"{where} has aliases {sorted(donor.aliases)}, which mapped cannot carry. Map the "
             "pipeline's output, or leave them out."
         )
-    _seed(pipeline, seed)
+    # One stream for all steps. Seeds would not do: 2.0.8 gives each step a stream of its own that
+    # starts alike, so that they go together, and the other host adds the worker's seed to them.
+    pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
     boxes, points = (pipeline.processors.get(kind) for kind, _ in ROWS)
     formats = (
         "pascal_voc" if boxes is None else host_format(boxes),
@@ -143,19 +142,3 @@ def _numbered(donor: Donor) -> Donor:
     boxes = np.clip(donor.bboxes, 0, [width, height, width, height])
     number = {column_field(4 + _extra(donor)): np.arange(len(boxes), dtype=np.float64)}
     return replace(donor, bboxes=boxes, fields={**donor.fields, **number})
-
-
-def _seed(pipeline: BaseCompose, seed: int) -> None:
-    """Set every random stream of a pipeline."""
-    pipeline.set_random_seed(seed)
-    if SampledParams is None:  # 2.0.8 gives every transform the same seed: they would go together
-        for number, part in enumerate(_parts(pipeline)):
-            part.set_random_seed(stream_seed(seed, number))
-
-
-def _parts(pipeline: BaseCompose) -> Iterator[BaseCompose | BasicTransform]:
-    """Yield the steps of a pipeline, containers before what they hold."""
-    for step in pipeline.transforms:
-        yield step
-        if isinstance(step, BaseCompose):
-            yield from _parts(step)
