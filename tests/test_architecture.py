@@ -30,6 +30,7 @@ def loaded_after(code: str) -> set[str]:
 def test_import_is_light():
     """Importing the package loads no optional library and prints nothing."""
     optional = {"torch", "cupy", "ray", "matplotlib", "pandas", "polars", "pycocotools", "jinja2"}
+    optional |= {"lightning", "pytorch_lightning", "transformers", "datasets", "tqdm"}
     before = loaded_after("import albumentations")
     assert not (optional & loaded_after("import albu_cutmix") - before)
 

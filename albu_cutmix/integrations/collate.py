@@ -145,9 +145,9 @@ def _whole_numbers(values: Any, classes: Classes | None, where: str) -> torch.Te
     if classes is not None and not isinstance(classes, Mapping):
         classes = {name: number for number, name in enumerate(classes)}
     out = []
-    for value in np.asarray(values).tolist():
+    for value in np.atleast_1d(np.asarray(values)).tolist():
         number = (classes or {}).get(value) if isinstance(value, str) else value
-        if isinstance(number, str) or number is None or number != int(number):
+        if not isinstance(number, (int, float)) or not float(number).is_integer():
             known = "no classes were given" if classes is None else f"classes are {list(classes)}"
             raise InvalidSampleError(
                 f"labels must be whole numbers or names of classes, got {value!r} in {where}, and "

@@ -73,7 +73,8 @@ class UltralyticsMix:
         labels["img"] = out["image"]
         labels["cls"] = np.asarray(out[self.field], np.float32).reshape(-1, 1)
         labels["instances"] = type(instances)(boxes, outlines, bbox_format="xyxy", normalized=False)
-        return labels | {key: out[key] for key in self.record_keys if key in out}
+        labels |= {key: out[key] for key in self.record_keys if key in out}
+        return labels
 
     def _check(self, labels: dict[str, Any], instances: Any) -> None:
         """Raise for annotations that would no longer be true."""
