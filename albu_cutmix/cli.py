@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from albu_cutmix.commands import add_commands, add_data, open_pool, seed
+from albu_cutmix.commands import DATA, add_commands, add_data, open_pool, seed
 from albu_cutmix.demo import run as run_demo
 from albu_cutmix.errors import CutMixError
 from albu_cutmix.scenes import scene_pool

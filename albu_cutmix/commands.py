@@ -22,7 +22,10 @@ from albu_cutmix.report.samples import wrap
 from albu_cutmix.transforms import CutMix
 from albu_cutmix.wrappers import pack
 
-__all__ = ["BOUNDED", "add_commands", "add_data", "open_pool", "read_bounds", "seed"]
+__all__ = ["BOUNDED", "DATA", "add_commands", "add_data", "open_pool", "read_bounds", "seed"]
+
+#: Arguments that name a data set.
+DATA = ("coco", "images", "masks", "keypoints", "voc", "yolo", "folder", "names")
 
 
 def add_commands(commands: Any) -> None:
@@ -86,7 +89,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name a data set, for `open_pool`."""
     parser.add_argument("--coco", metavar="JSON", help="COCO annotations; needs --images")
     parser.add_argument("--images", metavar="DIR", help="images of --coco")
-    parser.add_argument("--masks", action="store_true", help="read the instance masks of --coco")
+    parser.add_argument(
+        "--masks", action="store_true", help="read the instance masks of --coco or --yolo"
+    )
     parser.add_argument("--keypoints", action="store_true", help="read the keypoints of --coco")
     parser.add_argument("--voc", metavar="DIR", help="folder with Annotations and JPEGImages")
     parser.add_argument(
@@ -224,14 +229,15 @@ def open_pool(args: argparse.Namespace) -> BasePool:
     if len(given) != 1:
         got = " and ".join(f"--{name}" for name in given) or "none"
         raise InvalidArgumentError(
-            "give one data set, --coco JSON --images DIR, --voc DIR, --yolo YAML or --folder DIR, "
+            "give one data set, --coco JSON --images DIR, --voc DIR, --folder DIR or --yolo YAML, "
             f"got {got}."
         )
     if bool(args.coco) != bool(args.images):
         raise InvalidArgumentError("--coco JSON and --images DIR must be given together.")
-    for name in ("masks", "keypoints"):
-        if getattr(args, name) and not args.coco:
-            raise InvalidArgumentError(f"--{name} goes with --coco, got --{given[0]}.")
+    for name, known in (("masks", ("coco", "yolo")), ("keypoints", ("coco",))):
+        if getattr(args, name) and given[0] not in known:
+            where = " or ".join(f"--{one}" for one in known)
+            raise InvalidArgumentError(f"--{name} goes with {where}, got --{given[0]}.")
     if args.coco:
         return coco_pool(
             args.coco, args.images, labels="name", masks=args.masks, keypoints=args.keypoints
@@ -241,4 +247,4 @@ def open_pool(args: argparse.Namespace) -> BasePool:
         return pascal_voc_pool(folder / "Annotations", folder / "JPEGImages")
     if args.folder:
         return folder_pool(args.folder)
-    return yolo_pool(args.yolo, names=args.names, label_as="name")
+    return yolo_pool(args.yolo, names=args.names, label_as="name", masks=args.masks)

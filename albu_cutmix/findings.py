@@ -79,7 +79,8 @@ class Findings(Sequence[Finding]):
         if not self._rows:
             return f"no findings in {self.donors} donors"
         counts = ", ".join(f"{number} {kind}" for kind, number in self.counts.items())
-        return f"{len(self)} findings in {self.donors} donors: {counts}"
+        what = "finding" if len(self) == 1 else "findings"
+        return f"{len(self)} {what} in {self.donors} donors: {counts}"
 
     def __repr__(self) -> str:
         """Return the whole in a line."""

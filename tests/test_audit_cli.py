@@ -109,7 +109,7 @@ def test_bounds_decide_the_exit_code(source, capsys):
         (["--n", "0"], "n must be a whole number of at least 1, got 0"),
         (["--placement", "nowhere"], "placement must be one of"),
         (["--area", "0.5", "0.1"], "area_range"),
-        (["--masks"], "--masks goes with --coco, got --voc"),
+        (["--masks"], "--masks goes with --coco or --yolo, got --voc"),
         (["--yolo", "a.yaml"], "got --voc and --yolo"),
         (["--images", "a"], "--coco JSON and --images DIR must be given together"),
     ],

@@ -15,7 +15,7 @@ from scene_files import write_scenes
 from albu_cutmix import CutMix, Donor, InvalidArgumentError, audit
 from albu_cutmix import cli as command_line
 from albu_cutmix.cli import main
-from albu_cutmix.report.files import check_writable, write_file
+from albu_cutmix.files import check_writable, write_file
 from albu_cutmix.scenes import scene_pool
 
 

@@ -30,8 +30,8 @@ def folder_pool(
 
     The class label of a donor is the name of its folder. Images in folders below a class folder
     belong to that class. The order is that of `ImageFolder`: classes by name, then files by
-    name. A class folder without images is a class without donors, and hidden folders, such as
-    `.ipynb_checkpoints`, are left out; `findings` tells of both. Files are listed now; images are
+    name. A class folder without images is a class without donors, and what is hidden, such as
+    `.ipynb_checkpoints`, is left out; `findings` tells of both. Files are listed now; images are
     opened when drawn.
 
     Args:
@@ -67,7 +67,7 @@ def folder_pool(
         known = tuple(sorted(found))
     files, codes = [], []
     for name in sorted(found):
-        if name not in known:
+        if found[name] and name not in known:
             door.refuse(
                 f"{folder / name} must be one of the classes {list(known)}, got the folder "
                 f"{name!r} with {len(found[name])} images.",
@@ -75,7 +75,7 @@ def folder_pool(
             )
             continue
         files += [f"{name}/{file}" for file in found[name]]
-        codes += [known.index(name)] * len(found[name])
+        codes += [known.index(name) for _ in found[name]]
     door.announce()
     return FilePool(
         folder,
@@ -94,13 +94,13 @@ def _list_images(door: Door, root: Path) -> dict[str, list[str]]:
     """Return the images of each class folder, relative to it."""
     found: dict[str, list[str]] = {}
     for entry in sorted(root.iterdir()):
-        if entry.name.startswith("."):
-            door.note(f"{entry} is hidden and was left out.")
-        elif entry.is_dir() and not _is_link(door, entry):
-            found[entry.name] = _list_below(door, entry)
-            if not found[entry.name]:
-                door.note(f"{entry} holds no image: a class without donors.")
-        elif entry.name.lower().endswith(IMAGE_SUFFIXES):
+        image = entry.name.lower().endswith(IMAGE_SUFFIXES)
+        if entry.is_dir():
+            if not _is_hidden(door, entry) and not _is_link(door, entry):
+                found[entry.name] = _list_below(door, entry)
+                if not found[entry.name]:
+                    door.note(f"{entry} holds no image.")
+        elif image and not _is_hidden(door, entry):
             door.refuse(
                 f"{entry} lies in no class folder. Move it into one; images without classes are "
                 "a table for frame_pool.",
@@ -114,13 +114,25 @@ def _list_below(door: Door, root: Path) -> list[str]:
     found = []
     for folder, below, names in os.walk(root):
         here = Path(folder)
-        hidden = [name for name in below if name.startswith(".")]
-        for name in hidden:
-            door.note(f"{here / name} is hidden and was left out.")
-        below[:] = [n for n in below if n not in hidden and not _is_link(door, here / n)]
-        inside = here.relative_to(root)
-        found += [inside / name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
-    return [path.as_posix() for path in sorted(found, key=lambda path: (path.parent, path.name))]
+        below[:] = [
+            name
+            for name in below
+            if not _is_hidden(door, here / name) and not _is_link(door, here / name)
+        ]
+        inside = "" if here == root else here.relative_to(root).as_posix()
+        for name in names:
+            if name.lower().endswith(IMAGE_SUFFIXES):
+                hidden = name.startswith(".") and _is_hidden(door, here / name)
+                found += [] if hidden else [(inside, name)]
+    return [f"{inside}/{name}" if inside else name for inside, name in sorted(found)]
+
+
+def _is_hidden(door: Door, path: Path) -> bool:
+    """Return whether a name begins with a dot, as copies of editors do; the door hears of it."""
+    hidden = path.name.startswith(".")
+    if hidden:
+        door.note(f"{path} is hidden and was left out.")
+    return hidden
 
 
 def _is_link(door: Door, folder: Path) -> bool:

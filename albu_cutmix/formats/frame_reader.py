@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -29,7 +29,7 @@ __all__ = [
     "read_rows",
 ]
 
-Cells = Sequence[Any]  # or an array of numbers
+Cells: TypeAlias = "Sequence[Any] | NDArray[Any]"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Rows:
         return f"row {row} of the table ({self.files[self.image[row]]!r})"
 
 
-def read_cells(df: Any, column: Any, argument: str) -> Cells | NDArray[Any]:
+def read_cells(df: Any, column: Any, argument: str) -> Cells:
     """Return a column: an array where it is one of numbers, else a list of Python values."""
     if hasattr(df, "collect") or not hasattr(df, "columns"):
         raise InvalidArgumentError(
@@ -74,19 +74,19 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
-def missing_cells(cells: Cells | NDArray[Any]) -> NDArray[np.bool_]:
+def missing_cells(cells: Cells) -> NDArray[np.bool_]:
     """Return which cells are empty."""
     if isinstance(cells, np.ndarray):
         return np.asarray(np.isnan(cells))
     return np.fromiter(map(is_missing, cells), bool, len(cells))
 
 
-def read_rows(door: Door, cells: Cells | NDArray[Any], column: str, suffix: str) -> Rows:
+def read_rows(door: Door, cells: Cells, column: str, suffix: str) -> Rows:
     """Return the image of each row; false ones are refused."""
     files: dict[str, int] = {}
     known: dict[str, int] = {}  # texts that were judged already
     image = np.empty(len(cells), np.int64)
-    for row, cell in enumerate(cells):
+    for row, cell in enumerate(cells.tolist() if isinstance(cells, np.ndarray) else cells):
         number = known.get(cell) if type(cell) is str else None
         if number is None:
             where = f"row {row} of the table"
@@ -114,7 +114,7 @@ def _name(cell: Any, column: str, where: str) -> str:
     return str(cell)
 
 
-def label_column(cells: Cells | NDArray[Any], rows: NDArray[np.int64], column: str) -> Column:
+def label_column(cells: Cells, rows: NDArray[np.int64], column: str) -> Column:
     """Return the labels of some rows; whole floats are the integers that a NaN made them of."""
     if isinstance(cells, np.ndarray) and cells.dtype != np.uint64:
         part = cells[rows]
@@ -134,7 +134,7 @@ def label_column(cells: Cells | NDArray[Any], rows: NDArray[np.int64], column: s
     return out
 
 
-def box_cells(df: Any, bbox: str | Sequence[str]) -> Cells | NDArray[np.float64]:
+def box_cells(df: Any, bbox: str | Sequence[str]) -> Cells:
     """Return one cell per row: a sequence, a text, or None; or an array, shape (rows, 4)."""
     if isinstance(bbox, str):
         return read_cells(df, bbox, "bbox")
@@ -150,8 +150,8 @@ def box_cells(df: Any, bbox: str | Sequence[str]) -> Cells | NDArray[np.float64]
 def read_boxes(
     door: Door,
     rows: Rows,
-    cells: Cells | NDArray[np.float64],
-    labels: Cells | NDArray[Any] | None,
+    cells: Cells,
+    labels: Cells | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the rows that have a box, and the boxes, shape (M, 4), not yet judged."""
     if isinstance(cells, np.ndarray) and cells.ndim == 2:

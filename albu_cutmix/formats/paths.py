@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
@@ -65,7 +65,7 @@ def check_name(name: Any, where: str) -> str:
         problem = "must be a file in the pool's folder, not a URL or drive"
     elif name.startswith("/"):
         problem = "must be relative to the pool's folder"
-    elif ".." in PurePosixPath(name).parts:
+    elif ".." in name.split("/"):
         problem = "must not leave the pool's folder by '..'"
     if problem:
         raise InvalidSampleError(

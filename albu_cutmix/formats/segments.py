@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from albu_cutmix.errors import InvalidSampleError
-from albu_cutmix.formats.columns import narrow
+from albu_cutmix.formats.columns import PackedNumbers, narrow
 from albu_cutmix.formats.door import near_image
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ MOST_CROSSINGS = 2_000_000  # of pixel rows by one outline; real ones have some 
 
 
 class Segment(NamedTuple):
-    """One mask: `runs`, int32, or `parts` of points, each float32 of shape (P, 2)."""
+    """One mask: `runs`, int32, or `parts` of points, each float64 of shape (P, 2)."""
 
     runs: NDArray[np.int32] | None
-    parts: tuple[NDArray[np.float32], ...]
+    parts: tuple[NDArray[np.float64], ...]
 
 
 def parse_segment(segmentation: Any, shape: tuple[int, int], max_pixels: int) -> Segment:
@@ -56,7 +56,7 @@ def parse_segment(segmentation: Any, shape: tuple[int, int], max_pixels: int) ->
     return Segment(None, tuple(_parse_polygon(part, shape) for part in segmentation))
 
 
-def _parse_polygon(part: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
+def _parse_polygon(part: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
     if not isinstance(part, list) or not set(map(type, part)) <= {int, float}:
         raise InvalidSampleError(f"must hold lists of numbers, got {_short(part)}")
     if len(part) < 6 or len(part) % 2:
@@ -74,7 +74,7 @@ def _parse_polygon(part: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
             f"must be finite and near its image of width {shape[1]}, height {shape[0]}, got the "
             f"point {point}"
         )
-    return points.astype(np.float32)
+    return points
 
 
 def _parse_runs(mask: dict[str, Any], shape: tuple[int, int], limit: int) -> NDArray[np.int32]:
@@ -147,21 +147,20 @@ def draw_runs(runs: NDArray[np.integer], out: NDArray[np.uint8]) -> None:
     out[...] = np.repeat(values, runs).reshape(out.shape[1], out.shape[0]).T
 
 
-def draw_polygon(points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+def draw_polygon(corners: NDArray[np.float64], out: NDArray[np.uint8]) -> None:
     """Add the pixels of a polygon to an (H, W) mask: those whose centre lies inside (even-odd).
 
     Where none does, the polygon is too thin, and the pixels of its outline are added. OpenCV's
     `fillPoly` takes the outline always, which makes objects a tenth too large on COCO.
 
     Args:
-        points: Shape (P, 2), x and y in pixels, origin in the corner of the first pixel.
+        corners: Shape (P, 2), x and y in pixels, origin in the corner of the first pixel.
         out: uint8, written to.
 
     Raises:
         InvalidSampleError: If the outline crosses absurdly many pixel rows.
     """
     height, width = out.shape
-    corners = points.astype(np.float64)
     row, x = _crossings(corners, height, "rows")
     column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
     if _fill_rows(row, column, out):
@@ -211,30 +210,33 @@ class Segments:
     """The masks of all rows of a pool, flat.
 
     Args:
-        points: Points of all polygons, shape (P, 2), float32, x and y in pixels.
+        points: Points of all polygons, shape (P, 2), x and y.
         part_ends: Where each polygon ends in `points`, after a 0.
         runs: Counts of all run-length masks.
         row_parts: Row i owns polygons row_parts[i] to row_parts[i + 1].
         row_runs: The same for `runs`; a row has either.
+        in_shares: Whether points are shares of the image instead of pixels.
     """
 
-    points: NDArray[np.float32]
+    points: PackedNumbers
     part_ends: NDArray[np.integer]
     runs: NDArray[np.integer]
     row_parts: NDArray[np.integer]
     row_runs: NDArray[np.integer]
+    in_shares: bool = False
 
     @classmethod
-    def pack(cls, segments: Sequence[Segment]) -> Segments:
+    def pack(cls, segments: Sequence[Segment], *, in_shares: bool = False) -> Segments:
         """Lay checked segments one after the other."""
         parts = [part for segment in segments for part in segment.parts]
         runs = [np.zeros(0, np.int32) if s.runs is None else s.runs for s in segments]
         return cls(
-            np.concatenate([np.zeros((0, 2), np.float32), *parts]),
+            PackedNumbers.pack(np.concatenate([np.zeros((0, 2)), *parts])),
             _ends(map(len, parts)),
             narrow(np.concatenate([np.zeros(0, np.int32), *runs])),
             _ends(len(segment.parts) for segment in segments),
             _ends(map(len, runs)),
+            in_shares,
         )
 
     def decode(self, rows: range, shape: tuple[int, int], most: int) -> NDArray[np.uint8]:
@@ -248,13 +250,15 @@ class Segments:
                 f"{len(rows)} masks of {shape[1]} x {shape[0]} pixels are more than {most} pixels "
                 "(16 x max_pixels). Raise max_pixels if the file can be trusted."
             )
+        size = (shape[1], shape[0]) if self.in_shares else (1, 1)
         out = np.zeros((len(rows), *shape), np.uint8)
         for mask, row in zip(out, rows, strict=True):
             runs = self.runs[self.row_runs[row] : self.row_runs[row + 1]]
             if len(runs):
                 draw_runs(runs, mask)
             for part in range(self.row_parts[row], self.row_parts[row + 1]):
-                draw_polygon(self.points[self.part_ends[part] : self.part_ends[part + 1]], mask)
+                points = self.points[self.part_ends[part] : self.part_ends[part + 1]]
+                draw_polygon(points * size, mask)
         return out
 
 

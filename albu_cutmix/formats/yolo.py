@@ -7,18 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
-from albu_cutmix.formats.columns import Column, PackedNumbers, PackedText
-from albu_cutmix.formats.door import Door, judge_bboxes
+from albu_cutmix.errors import DonorReadError, InvalidArgumentError
+from albu_cutmix.formats.door import Door
 from albu_cutmix.formats.file_pool import FilePool
 from albu_cutmix.formats.images import FileOptions
-from albu_cutmix.formats.number_text import parse_numbers
 from albu_cutmix.formats.paths import IMAGE_SUFFIXES, check_folder, list_files, read_text
 from albu_cutmix.formats.recipe import Recipe
-from albu_cutmix.formats.table import BoxTable, group_rows
+from albu_cutmix.formats.yolo_reader import YoloReader
 
 __all__ = ["yolo_pool"]
 
@@ -32,11 +29,16 @@ def yolo_pool(
     *,
     field: str = "labels",
     label_as: str = "index",
+    masks: bool = False,
     max_pixels: int = 64_000_000,
     color: str = "rgb",
     on_error: str = "raise",
 ) -> FilePool:
-    """Make a pool of images with one text of lines `class cx cy w h` each, in shares of the image.
+    """Make a pool of images with one text each, in shares of the image.
+
+    A line is a box, `class cx cy w h`, or a polygon of three points or more,
+    `class x y x y x y ...`, whose box is its extent. The number of columns tells them apart: do
+    not give texts of poses, which look like polygons where that number is odd.
 
     The texts are read and checked now; images are opened when drawn. An image without a text, or
     with an empty one, is a donor without boxes. Boxes of no area are left out with a warning.
@@ -50,6 +52,8 @@ def yolo_pool(
             `names`. None: those of the `data.yaml`, or classes are numbers only.
         field: Label field of the pipeline that takes the classes.
         label_as: "index", or "name" of the class.
+        masks: Whether donors have instance masks, as in `coco_pool`, of the polygons; then a
+            line that is a box is an error.
         max_pixels: See `coco_pool`.
         color: See `coco_pool`.
         on_error: See `coco_pool`.
@@ -84,7 +88,9 @@ def yolo_pool(
         raise InvalidArgumentError("label_as='name' needs names, got None.")
     root, files = _find_images(images)
     texts = _label_files(root, files, None if labels is None else check_folder(labels, "labels"))
-    table = _read_table(door, texts, classes, field, named=label_as == "name")
+    reader = YoloReader(door, texts, classes, masks)
+    reader.read()
+    table = reader.table(field, named=label_as == "name")
     door.announce()
     return FilePool(
         root,
@@ -199,67 +205,3 @@ def _beside(image: Path) -> Path:
             parts[index] = "labels"
             break
     return Path(*parts)
-
-
-def _read_table(
-    door: Door, texts: Sequence[Path], classes: tuple[str, ...] | None, field: str, *, named: bool
-) -> BoxTable:
-    """Read every label text into rows."""
-    images: list[int] = []
-    lines: list[int] = []
-    rows: list[list[float]] = []
-    for image, text in enumerate(texts):
-        if not text.exists():
-            continue
-        try:
-            content = read_text(text)
-        except DonorReadError as error:
-            if door.on_error == "raise":
-                raise
-            door.leave_out(str(error), "label files")
-            continue
-        for number, line in enumerate(content.splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                rows.append(_read_line(line, classes))
-            except InvalidSampleError as error:
-                door.refuse(f"{text}, line {number} {error}.")
-                continue
-            images.append(image)
-            lines.append(number)
-    values = np.array(rows, np.float64).reshape(-1, 5)
-    image_of = np.array(images, np.int64)
-    good = judge_bboxes(
-        door,
-        values[:, 1:],
-        "yolo",
-        np.zeros((len(values), 2), np.int32),
-        lambda row: f"{texts[images[row]]}, line {lines[row]}",
-    )
-    kept = values[good]
-    _, offsets = group_rows(image_of[good], len(texts))
-    if named:
-        column = Column(kept[:, 0].astype(np.int32), PackedText(classes or ()))
-    else:
-        column = Column(kept[:, 0].astype(np.int64))
-    return BoxTable(offsets, PackedNumbers.pack(kept[:, 1:]), "yolo", {field: column})
-
-
-def _read_line(line: str, classes: tuple[str, ...] | None) -> list[float]:
-    """Return class and box of a line; an error continues the sentence "file, line 3 ..."."""
-    columns = len(line.split())
-    if columns != 5:
-        polygon = columns >= 7 and columns % 2
-        what = "a polygon, which this pool does not read yet: convert it to its box"
-        other = "not 'class cx cy w h'"
-        raise InvalidSampleError(f"has {columns} columns: {what if polygon else other}")
-    row = parse_numbers(line)
-    if len(row) != 5:
-        raise InvalidSampleError(f"must be 'class cx cy w h', got {line[:80]!r}")
-    label = row[0]
-    most = 2**31 if classes is None else len(classes)
-    if not label.is_integer() or not 0 <= label < most:
-        known = "a whole number from 0" if classes is None else f"from 0 to {most - 1}, as in names"
-        raise InvalidSampleError(f"must have a class that is {known}, got {line.split()[0][:20]}")
-    return row

@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.files import check_writable, write_file
 from albu_cutmix.host.base import MixTransform
 from albu_cutmix.host.settings import hash_policy
 from albu_cutmix.progress import progress_bar
 from albu_cutmix.report.bench import Bench
 from albu_cutmix.report.figures import Figures
-from albu_cutmix.report.files import check_writable, write_file
 from albu_cutmix.report.findings import Failures, find_all
 from albu_cutmix.report.gallery import Gallery
 from albu_cutmix.report.page import render

@@ -19,7 +19,8 @@ from albu_cutmix.wrappers.wrapper import Wrapper
 
 __all__ = ["CacheInfo", "CachedPool", "cached"]
 
-MEGABYTE = 1_000_000
+MEGABYTE = 1_000_000  # bytes
+MEGABYTES = 512  # of a cache, where nothing is said
 
 # One lock for all caches, so that none travels in a pickle. It is taken while the process forks:
 # no child begins with a cache half changed, or with a lock that no thread will ever give back.
@@ -49,7 +50,7 @@ class CacheInfo(NamedTuple):
 class CachedPool(Wrapper):
     """A pool that keeps the donors drawn last. See `cached`."""
 
-    def __init__(self, pool: Any, megabytes: float = 512) -> None:
+    def __init__(self, pool: Any, megabytes: float = MEGABYTES) -> None:
         super().__init__(pool)
         number = isinstance(megabytes, (int, float)) and not isinstance(megabytes, bool)
         if not number or not math.isfinite(megabytes) or megabytes <= 0:
@@ -87,12 +88,12 @@ class CachedPool(Wrapper):
                 return self._kept[at][0]
             self._misses += 1
         item = _guard(self.pool[at])
+        size = _size(item)
         with _lock:
-            self._keep(at, item)
+            self._keep(at, item, size)
         return item
 
-    def _keep(self, at: int, item: Any) -> None:
-        size = _size(item)
+    def _keep(self, at: int, item: Any, size: int) -> None:
         most = self._megabytes * MEGABYTE
         if size > most or at in self._kept:  # another thread may have been faster
             return
@@ -108,7 +109,8 @@ class CachedPool(Wrapper):
 
     def to_spec(self) -> dict[str, Any] | None:
         """Return plain data that makes the pool anew; None where the inner pool has none."""
-        return self._spec("cached", megabytes=self._megabytes)
+        given = {} if self._megabytes == MEGABYTES else {"megabytes": self._megabytes}
+        return self._spec("cached", **given)
 
 
 def _guard(item: Any) -> Any:
@@ -140,7 +142,7 @@ def _size(item: Any) -> int:
     return size
 
 
-def cached(pool: Any, megabytes: float = 512) -> CachedPool:
+def cached(pool: Any, megabytes: float = MEGABYTES) -> CachedPool:
     """Keep the donors drawn last in memory, decoded.
 
     Every process has a cache of its own: a forked one begins with what is there, which the system

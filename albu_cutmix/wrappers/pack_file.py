@@ -97,11 +97,10 @@ class PackFile:
         path: The file.
 
     Attributes:
-        identity: Hash of its header, as hexadecimal digits.
+        identity: Hash of its header, and so of all that is in it, as hexadecimal digits.
         count: Number of donors.
-        content: Hash of its donors and tables, the same.
         classes: Names or count of the classes.
-        class_rows: See `BasePool.class_rows`.
+        class_rows: See `BasePool.class_rows`; None: the donors have no plain classes.
 
     Raises:
         DonorReadError: If it is missing, truncated, damaged or no packed file.
@@ -131,7 +130,7 @@ class PackFile:
 
     def _read_header(self, header: bytes) -> None:
         found = {name: decode(part, self._take) for name, part in json.loads(header).items()}
-        self.classes, self.content = found["classes"], str(found["content"])
+        self.classes, self._content = found["classes"], str(found["content"])
         self._places, offsets, codes = (
             _table(found[name], np.dtype(dtype)) for name, dtype in TABLES.items()
         )
@@ -139,7 +138,8 @@ class PackFile:
         shapes = [self._places.shape, offsets.shape, codes.shape]
         if not self.count or shapes != [(self.count, 3), (self.count + 1,), (len(codes),)]:
             raise ValueError("its tables do not fit each other")
-        self.class_rows = offsets, codes, tuple(found["vocabulary"])
+        known = found["vocabulary"]
+        self.class_rows = None if known is None else (offsets, codes, tuple(known))
 
     def read(self, index: int) -> Donor:
         """Return a donor; its arrays are views on the file.
@@ -179,7 +179,7 @@ class PackFile:
         found, start = hash_of(), LAYOUT.size
         for at in range(start, self._end, CHUNK):
             found.update(self._bytes[at : min(at + CHUNK, self._end)])
-        if found.hexdigest() != self.content:
+        if found.hexdigest() != self._content:
             raise self._damaged("its content")
 
     def _damaged(self, what: str, error: Exception | None = None) -> DonorReadError:

@@ -87,8 +87,14 @@ class PackedPool(BasePool):
         """Return the classes of every donor. See `BasePool.class_rows`.
 
         Raises:
+            InvalidArgumentError: If the donors have no plain classes.
             DonorReadError: If the table is damaged.
         """
+        if self._file.class_rows is None:
+            raise InvalidArgumentError(
+                f"{self._path}: the classes of its donors are no plain values. Give `weighted` an "
+                "array with a weight per donor."
+            )
         offsets, codes, classes = self._file.class_rows
         within = codes.min(initial=0) >= 0 and codes.max(initial=-1) < len(classes)
         ends = offsets[0] == 0 and offsets[-1] == len(codes) and (np.diff(offsets) >= 0).all()
@@ -97,8 +103,8 @@ class PackedPool(BasePool):
         return offsets, codes, classes
 
     def digest(self) -> str:
-        """Return the hash of the content, as the file states it."""
-        return self._file.content
+        """Return the hash that the file states of all that is in it."""
+        return self._file.identity
 
     def to_spec(self) -> dict[str, Any]:
         """Return plain data that makes the pool anew."""

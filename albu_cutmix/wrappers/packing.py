@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zlib
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.files import refused, whole_file
 from albu_cutmix.host.donors import check_pool
 from albu_cutmix.pool import MemoryPool, list_classes
 from albu_cutmix.progress import progress_bar
@@ -52,7 +49,7 @@ def pack(pool: Any, path: str | Path, *, progress: bool | None = None) -> Packed
     """
     check_pool(pool, "pool", InvalidArgumentError, optional=False)
     _check_chance(pool)
-    with _whole_file(path) as file:
+    with whole_file(path) as file:
         writer = _Writer(file, path)
         indices = progress_bar(range(len(pool)), len(pool), progress, what="pack", unit="donor")
         rows = list_classes(writer.add(pool[index], index) for index in indices)
@@ -84,14 +81,14 @@ class _Writer:
     def __init__(self, file: BinaryIO, path: str | Path) -> None:
         self._file, self._path, self._at = file, path, 0
         self._hash = hash_of()
-        self._places = array("q")
+        self._places, self._has_classes = array("q"), True
         self._write(bytes(LAYOUT.size))  # filled in at the end
 
     def _write(self, data: bytes) -> None:
         try:
             self._file.write(data)
         except OSError as error:
-            raise _refused(self._path, error) from error
+            raise refused(self._path, error) from error
         self._at += len(data)
 
     def _write_hashed(self, data: bytes) -> None:
@@ -122,7 +119,14 @@ class _Writer:
         record = _to_json(parts)
         self._places.extend((self._at, len(record), zlib.crc32(record)))
         self._write_hashed(record)
-        _, codes, classes = MemoryPool([donor]).class_rows()
+        return self._list_classes(donor)
+
+    def _list_classes(self, donor: Donor) -> list[Any]:
+        try:
+            _, codes, classes = MemoryPool([donor]).class_rows()
+        except (TypeError, ValueError):  # a field of lists, or the like, names no classes
+            self._has_classes = False
+            return []
         return [classes[code] for code in codes.tolist()]
 
     def finish(self, class_rows: tuple[Any, ...], classes: Any) -> None:
@@ -130,7 +134,8 @@ class _Writer:
         offsets, codes, vocabulary = class_rows
         places = np.array(self._places, "<i8").reshape(-1, 3)
         tables = {"places": places, "offsets": offsets, "codes": codes}
-        tables |= {"classes": classes, "vocabulary": vocabulary}
+        known = vocabulary if self._has_classes else None
+        tables |= {"classes": classes, "vocabulary": known}
         parts = {name: encode(part, self._put) for name, part in tables.items()}
         header = _to_json(parts | {"content": self._hash.hexdigest()})
         prelude = Prelude(VERSION, self._at, len(header), hash_of(header).digest())
@@ -141,48 +146,3 @@ class _Writer:
 
 def _to_json(parts: dict[str, Any]) -> bytes:
     return json.dumps(parts, separators=(",", ":")).encode()
-
-
-@contextmanager
-def _whole_file(path: str | Path) -> Iterator[BinaryIO]:
-    """Give a new file that takes the place of what is there in one step, or vanishes."""
-    try:
-        target = Path(os.path.realpath(path))  # a link is followed, and stays
-        _check_plain(target)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-    except (OSError, ValueError, TypeError) as error:
-        raise _refused(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            _publish(file, name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _check_plain(target: Path) -> None:
-    if target.exists() and not target.is_file():
-        raise OSError("it is a folder or a device")
-
-
-def _publish(file: BinaryIO, name: str, target: Path) -> None:
-    """Bring a file to the disk, and under its name."""
-    try:
-        file.flush()
-        os.fsync(file.fileno())
-        file.close()
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~mask)
-        Path(name).replace(target)
-    except OSError as error:
-        raise _refused(target, error) from error
-
-
-def _refused(path: object, error: Exception) -> InvalidArgumentError:
-    why = getattr(error, "strerror", None) or error
-    return InvalidArgumentError(
-        f"{str(path)!r} cannot be written: {why}. Give the name of a file in a folder that exists "
-        "and has room."
-    )

@@ -8,6 +8,7 @@ import audit
 import cv2
 import instances
 import placement
+import pools
 import safety
 import transform
 
@@ -15,6 +16,6 @@ if __name__ == "__main__":
     cv2.setNumThreads(1)
     print("| what | bound | figure | |\n|---|---|---|---|")
     tables = (*transform.rows(), instances.instances(), safety.rows(), *placement.rows())
-    for rows in (*tables, audit.rows()):
+    for rows in (*tables, pools.rows(), audit.rows()):
         for line in rows:
             print(line, flush=True)
