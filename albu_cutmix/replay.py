@@ -152,8 +152,9 @@ def _check_pool(held: Any, pool: Any) -> None:
     check_pool(pool, "pool", InvalidArgumentError)
     if held is None or held is pool:
         return
-    known, given = describe_pool(held), describe_pool(pool)
-    if known != given:
+    known, given = describe_pool(held) or {}, describe_pool(pool) or {}
+    where = {"spec"} if "digest" in known else set()  # the same donors may lie elsewhere
+    if any(known.get(key) != given.get(key) for key in (known.keys() | given.keys()) - where):
         raise InvalidSampleError(
             f"transform or call hold another pool, {known}, than the one given, {given}. Give the "
             "pool that the mix drew from; donors that came in the call must stay in the primary."

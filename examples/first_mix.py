@@ -1,6 +1,10 @@
+# %% [markdown]
 """The first mix in five minutes: boxes, instance masks and labels of drawn scenes."""
 
-# %% A pool: here drawn scenes; yours may be coco_pool("ann.json", "images", masks=True).
+# %% [markdown]
+# A pool: here drawn scenes; yours may be coco_pool("ann.json", "images", masks=True).
+
+# %%
 import albumentations as A
 
 from albu_cutmix import PRESETS, CutMix, MixRecord, replay
@@ -8,8 +12,11 @@ from albu_cutmix.scenes import scene_pool
 
 pool = scene_pool(8, size=(240, 320))
 
-# %% A pipeline: the mix comes after the geometry that fixes the size, before ToTensorV2. A crop
+# %% [markdown]
+# A pipeline: the mix comes after the geometry that fixes the size, before ToTensorV2. A crop
 # drops boxes, but no masks: the field "row" remembers which mask each box owns.
+
+# %%
 mix = CutMix(pool, **PRESETS["detection"], mask_index_field="row", p=0.5)
 transform = A.Compose(
     [A.RandomCrop(224, 224), mix, A.HorizontalFlip(p=0.5)],
@@ -17,7 +24,10 @@ transform = A.Compose(
     seed=1,
 )
 
-# %% Every sample of the pool once; its own index keeps it from being its own donor.
+# %% [markdown]
+# Every sample of the pool once; its own index keeps it from being its own donor.
+
+# %%
 for index in range(len(pool)):
     sample = pool.sample(index)
     out = transform(**sample, row=list(range(len(sample["masks"]))), pool_index=index)
@@ -27,7 +37,10 @@ for index in range(len(pool)):
     print(f"{sample['label']:8} {what:12} lam {record.lam:.3f}  {len(out['bboxes'])} objects")
     print("  label", [round(float(weight), 3) for weight in out["label"]])
 
-# %% The record is one line of JSON: enough for a log, and to see the mix again.
+# %% [markdown]
+# The record is one line of JSON: enough for a log, and to see the mix again.
+
+# %%
 sample = pool.sample(0)
 alone = A.Compose([CutMix(pool, p=1.0)], bbox_params=A.BboxParams("pascal_voc", ["labels"]), seed=2)
 out = alone(**sample, pool_index=0)

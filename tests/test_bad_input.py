@@ -270,7 +270,6 @@ def test_mix_targets_checks_its_label_arguments():
     [
         pytest.param("donors/", id="text"),
         pytest.param(b"donors", id="bytes"),
-        pytest.param({"image": pixels()}, id="one-mapping"),
         pytest.param(Donor(pixels()), id="one-donor"),
         pytest.param(7, id="number"),
         pytest.param(iter([Donor(pixels())]), id="iterator"),

@@ -60,6 +60,7 @@ class Fixed:
         self.value = value
 
     def random(self) -> float:
+        """Return it."""
         return self.value
 
 

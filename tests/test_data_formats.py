@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import warnings
 from collections import Counter
@@ -14,7 +15,8 @@ import pandas as pd
 import pytest
 from pycocotools import mask as oracle
 
-from albu_cutmix.formats import coco_pool, frame_pool, pascal_voc_pool, yolo_pool
+from albu_cutmix import Donor, dataset_pool
+from albu_cutmix.formats import coco_pool, folder_pool, frame_pool, pascal_voc_pool, yolo_pool
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 pytestmark = pytest.mark.skipif(
@@ -183,3 +185,77 @@ def test_pixels_are_opencv_s() -> None:
     for index in range(0, 40, 8):
         expected = cv2.imread(str(folder / "images" / pool[index].id))[..., ::-1]
         np.testing.assert_array_equal(pool[index].image, expected)
+
+
+def read_camvid(path: Path) -> Donor:
+    """A street with its semantic mask."""
+    mask = cv2.imread(str(path.parents[1] / "masks" / path.name), cv2.IMREAD_UNCHANGED)
+    return Donor(cv2.imread(str(path)), mask=mask, id=path.name)
+
+
+def read_mouse(row: dict[str, str]) -> Donor:
+    """A mouse with its four points."""
+    name = row.pop("image")
+    image = cv2.imread(str(DATA / "mouse_keypoints" / "images" / name))
+    return Donor(image, keypoints=np.array(list(row.values()), np.float64).reshape(-1, 2), id=name)
+
+
+def of_arrays(path: Path) -> Any:
+    """Small images with a class each, out of one file of arrays."""
+    arrays = np.load(path)
+    pairs = list(zip(arrays["x_train"], arrays["y_train"].tolist(), strict=True))
+    return dataset_pool(pairs, lambda pair: Donor(pair[0], label=pair[1]))
+
+
+def of_mice() -> Any:
+    """The table of the mice."""
+    with (DATA / "mouse_keypoints" / "keypoints.csv").open(encoding="utf-8") as file:
+        return dataset_pool(list(csv.DictReader(file)), lambda row: read_mouse(dict(row)))
+
+
+SETS = {
+    "bccd": lambda: pascal_voc_pool(
+        DATA / "bccd_voc" / "Annotations", DATA / "bccd_voc" / "JPEGImages"
+    ),
+    "coco masks": lambda: coco_pool(*coco_files(), masks=True),
+    "coco keypoints": lambda: coco_pool(
+        DATA / "coco_instances" / "person_keypoints.json",
+        DATA / "coco_instances" / "images",
+        masks=True,
+        keypoints=True,
+    ),
+    "panoptic boxes": lambda: yolo_pool(
+        DATA / "coco_panoptic" / "images", DATA / "coco_panoptic" / "labels_yolo"
+    ),
+    "panoptic polygons": lambda: yolo_pool(
+        DATA / "coco_panoptic" / "images", DATA / "coco_panoptic" / "labels_yolo_seg", masks=True
+    ),
+    "pears": lambda: yolo_pool(DATA / "pear_yolo" / "images"),
+    "camvid": lambda: dataset_pool(sorted((DATA / "camvid" / "images").iterdir()), read_camvid),
+    "mice": of_mice,
+    "pets": lambda: pascal_voc_pool(DATA / "pets" / "xmls", DATA / "pets" / "images"),
+    "digits": lambda: folder_pool(DATA / "sign_digits" / "original_100px"),
+    "small digits": lambda: of_arrays(DATA / "sign_digits" / "sign_digits_32.npz"),
+    "cifar": lambda: of_arrays(DATA / "cifar100_10" / "cifar100_10.npz"),
+}
+EXPECTED: dict[str, tuple[int, dict[str, int]]] = {
+    "bccd": (120, {"left out": 2}),
+    "coco masks": (73, {"left out": 1}),  # the crowds, in one line
+    "coco keypoints": (10, {"left out": 1}),
+    "panoptic boxes": (26, {}),
+    "panoptic polygons": (26, {}),
+    "pears": (40, {"left out": 4, "small": 1}),
+    "camvid": (48, {}),
+    "mice": (20, {}),
+    "pets": (48, {}),
+    "digits": (100, {}),
+    "small digits": (1644, {}),
+    "cifar": (2500, {}),
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_set_reads(name: str) -> None:
+    """Every donor of every set is read, and the findings are those its own page tells of."""
+    findings = quiet(SETS[name]).validate()
+    assert (findings.donors, findings.counts) == EXPECTED[name]

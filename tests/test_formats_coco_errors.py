@@ -44,7 +44,10 @@ FALSE = [
     pytest.param("annotations", {"bbox": ...}, "must have 'bbox' as four numbers", id="no-bbox"),
     pytest.param("annotations", {"id": ...}, "must have an 'id' of its own, got None", id="no-id"),
     pytest.param(
-        "annotations", {"id": 2}, "position 1 must have an 'id' of its own, got 2", id="same-id"
+        "annotations",
+        {"id": 2},
+        "position 1 (id 2, image 7) must have an 'id' of its own, got 2",
+        id="same-id",
     ),
     pytest.param(
         "annotations",

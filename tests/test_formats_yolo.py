@@ -151,10 +151,13 @@ def test_no_text_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        pytest.param("1 0.5 0.5 0.5", "has 4 columns: not 'class cx cy w h'", id="four"),
-        pytest.param("1 0.5 0.5 0.5 0.5 0.9", "has 6 columns: not 'class cx cy w h'", id="six"),
+        pytest.param("1 0.5 0.5 0.5", "has 4 columns: must be 'class cx cy w h' or", id="four"),
+        pytest.param("1 0.5 0.5 0.5 0.5 0.9", "has 6 columns: must be", id="six"),
+        pytest.param("1 .1 .1 .5 .1 .5 .5 2", "poses are not read", id="pose"),
+        pytest.param("1 .1 .1 .5 .1 .5 3.5", "got the point [0.5, 3.5]", id="far"),
+        pytest.param("1 .1 .1 .5 .1 .5 1e999", "got the point [0.5, inf]", id="infinite-point"),
         pytest.param(
-            "1 .1 .1 .5 .1 .5 .5", "has 7 columns: a polygon, which this pool", id="polygon"
+            "1 .1 .1 .5 .1 .5,5 .5", "must be 'class x y x y x y ...', got", id="comma-point"
         ),
         pytest.param(
             "2 .5 .5 .5 .5", "a class that is from 0 to 1, as in names, got 2", id="class"

@@ -1,0 +1,121 @@
+"""Every example runs, on real data and without it, and its notebook is its script."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import runpy
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+ON_FILES = [path for path in EXAMPLES if "EXAMPLE_DATA" in path.read_text("utf-8")]
+# What a net that learns nothing stays far below, of the figure that each example ends with.
+LEAST = {
+    "classify": ("accuracy", 0.7),
+    "detect": ("mAP", 0.4),
+    "segment": ("mIoU", 0.15),
+    "keypoints": ("PCK at 8 px", 0.15),
+}
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:pascal_voc_pool left out:UserWarning"),  # as in the data
+    pytest.mark.filterwarnings("ignore:.*use of fork\\(\\):DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs an example in an empty folder, on two cores, and returns what it prints."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def run(path: Path, data: Path, epochs: int | None = None) -> str:
+        monkeypatch.setenv("EXAMPLE_DATA", str(data))
+        if epochs is not None:
+            monkeypatch.setenv("EXAMPLE_EPOCHS", str(epochs))
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    yield run
+    torch.set_num_threads(threads)
+    monkeypatch.undo()
+    shutil.rmtree(tmp_path)  # packed images take some room
+
+
+def check_counts(out: str) -> None:
+    """Assert that the runs without the mix mixed nothing, and all others did."""
+    counts = [int(count) for count in re.findall(r"seed \d +(\d+) images mixed", out)]
+    assert len(counts) in (6, 9)
+    assert counts[:3] == [0, 0, 0]
+    assert min(counts[3:]) > 0
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_run_on_drawn_scenes(path, run, tmp_path):
+    """Without the real data an example runs on drawn scenes, and prints something."""
+    out = run(path, tmp_path / "nothing", epochs=1)
+    assert out.strip()
+    if path.stem in LEAST:
+        check_counts(out)
+
+
+@pytest.mark.parametrize("path", ON_FILES, ids=lambda path: path.stem)
+def test_examples_run_on_real_data(path, run):
+    """On real data a run learns, and every figure is the mean and spread of three seeds."""
+    if not DATA.is_dir():
+        pytest.skip("shared/data is not beside this checkout")
+    out = run(path, DATA)
+    if path.stem not in LEAST:
+        assert "images mixed" in out
+        return
+    check_counts(out)
+    figure, least = LEAST[path.stem]
+    found = re.findall(rf"{figure} ([\d.]+) ± [\d.]+", out)
+    assert len(found) == len(re.findall("seed 0", out))
+    assert min(map(float, found)) > least
+
+
+def test_counts_that_contradict_their_runs_are_noticed():
+    """The check of the counts can fail: a run without the mix must have mixed nothing."""
+    line = "p=0.0  seed {}  {} images mixed\n"
+    check_counts("".join(line.format(i, 5 * (i > 2)) for i in range(6)))
+    with pytest.raises(AssertionError):
+        check_counts("".join(line.format(i, 5) for i in range(6)))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_say_what_they_show(path):
+    """An example begins with a sentence, and its page is named in the documentation."""
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    assert f"{path.stem}.py" in (ROOT / "docs" / "examples.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_notebooks_are_their_scripts(path):
+    """The cells of a notebook are those of its script, and it carries no outputs."""
+    jupytext = pytest.importorskip("jupytext", reason="jupytext is not installed")
+    script = jupytext.read(path, fmt="py:percent").cells
+    notebook = json.loads(path.with_suffix(".ipynb").read_text("utf-8"))["cells"]
+    assert [("".join(c["source"]), c["cell_type"]) for c in notebook] == [
+        (c["source"], c["cell_type"]) for c in script
+    ]
+    code = [cell for cell in notebook if cell["cell_type"] == "code"]
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
+
+
+def test_each_notebook_has_a_script():
+    """No notebook is left over from an example that is gone."""
+    notebooks = {path.stem for path in (ROOT / "examples").glob("*.ipynb")}
+    assert notebooks == {path.stem for path in EXAMPLES}
