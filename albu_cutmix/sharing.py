@@ -30,7 +30,11 @@ __all__ = ["SharedArrays", "SharedNumber"]
 INLINE = 4096  # bytes of arrays that travel in the pickle itself
 ALIGNED = 64  # bytes; where an array may begin in the file
 
+SLOTS = 512  # numbers in a file
+
 _folder: Path | None = None
+_maps: dict[str, NDArray[np.int64]] = {}
+_free = 0, "", 0  # process, file and place of the next number
 
 
 def _own_folder() -> Path:
@@ -148,37 +152,51 @@ class SharedNumber:
     """
 
     def __init__(self, value: int = 0) -> None:
-        handle, name = tempfile.mkstemp(dir=_own_folder())
-        os.write(handle, np.int64(value).tobytes())
-        os.close(handle)
-        self._map(Path(name))
-
-    def _map(self, path: Path) -> None:
-        self._path = path
-        self._cell: NDArray[np.int64] = np.memmap(path, np.int64, "r+", shape=(1,))
+        self._path, self._slot = _free_slot()
+        self.value = value
 
     @property
     def value(self) -> int:
         """What it is now."""
-        return int(self._cell[0])
+        return int(_map(self._path)[self._slot])
 
     @value.setter
     def value(self, value: int) -> None:
-        self._cell[0] = value
+        _map(self._path)[self._slot] = value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return the file, and the value for where the file is gone."""
-        return _load_number, (str(self._path), self.value)
+        """Return the place, and the value for where its file is gone."""
+        return _load_number, (self._path, self._slot, self.value)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SharedNumber:
         """Return itself: a copy of a pipeline belongs to the same run."""
         return self
 
 
-def _load_number(name: str, value: int) -> SharedNumber:
-    path = Path(name)
-    if not path.is_file():
+def _map(path: str) -> NDArray[np.int64]:
+    """Return the numbers of a file, mapped once in each process: each map holds the file open."""
+    if path not in _maps:
+        _maps[path] = np.memmap(path, np.int64, "r+", shape=(SLOTS,))
+    return _maps[path]
+
+
+def _free_slot() -> tuple[str, int]:
+    """Return file and place of a number that is nobody else's."""
+    global _free
+    process, path, slot = _free
+    # A forked process has a file of its own: in the parent's both would take the same places.
+    if process != os.getpid() or slot == SLOTS or not Path(path).is_file():
+        handle, path = tempfile.mkstemp(dir=_own_folder())
+        os.ftruncate(handle, SLOTS * 8)
+        os.close(handle)
+        slot = 0
+    _free = os.getpid(), path, slot + 1
+    return path, slot
+
+
+def _load_number(path: str, slot: int, value: int) -> SharedNumber:
+    if path not in _maps and not Path(path).is_file():
         return SharedNumber(value)
     out = SharedNumber.__new__(SharedNumber)
-    out._map(path)
+    out._path, out._slot = path, slot
     return out

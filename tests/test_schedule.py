@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import pickle
 import subprocess
 import sys
@@ -228,6 +229,31 @@ def test_checkpoint_keeps_the_epoch():
     resumed = MixSchedule(9)
     resumed.load_state_dict(schedule.state_dict())
     assert resumed.epoch == 7
+
+
+def test_many_schedules_hold_few_files_open():
+    """Each has a number of its own, and they share their files."""
+    code = (
+        "import os; from albu_cutmix import MixSchedule;"
+        "made = [MixSchedule(9) for _ in range(2000)];"
+        "[one.set_epoch(i) for i, one in enumerate(made)];"
+        "assert [one.epoch for one in made] == list(range(2000));"
+        "print(len(os.listdir('/proc/self/fd')) if os.path.isdir('/proc/self/fd') else 0)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert int(out.stdout) < 40
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_schedule_of_a_worker_is_its_own():
+    """One that a forked process makes is not the next one that its parent makes."""
+    code = (
+        "import os; from albu_cutmix import MixSchedule; first = MixSchedule(9); child = os.fork();"
+        "own = MixSchedule(9); own.set_epoch(5) if child == 0 else os.waitpid(child, 0);"
+        "os._exit(0) if child == 0 else print(own.epoch, first.epoch)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert out.stdout.split() == ["0", "0"]
 
 
 def test_folder_of_a_process_is_removed_with_it():
