@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from albu_cutmix.commands import DATA, add_commands, add_data, open_pool, seed
+from albu_cutmix.commands import add_commands, seed
+from albu_cutmix.data_arguments import add_data, open_pool, with_data
 from albu_cutmix.demo import run as run_demo
 from albu_cutmix.errors import CutMixError
 from albu_cutmix.scenes import scene_pool
@@ -28,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        return int(args.run(args))
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return int(args.run(args))
     except (CutMixError, OSError) as error:
         print(f"albu-cutmix {args.command}: {error}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -36,6 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 - a bug must not exit with 1, which says that a bound was passed
         traceback.print_exc()
     return 2
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning as one line: whoever runs a command has no use for its place in the code."""
+    print(f"albu-cutmix: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,7 +68,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run_demo(args: argparse.Namespace) -> int:
     """Run the demo, on drawn scenes where no data set is named."""
-    named = any(getattr(args, name) for name in DATA)
-    pool = open_pool(args) if named else scene_pool(10)
+    pool = open_pool(args) if with_data(args) else scene_pool(10)
     print(run_demo(pool, Path(args.out), n=args.n, seed=args.seed))
     return 0

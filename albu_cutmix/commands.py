@@ -10,9 +10,9 @@ from typing import Any
 
 from PIL import Image
 
+from albu_cutmix.data_arguments import add_data, open_pool
 from albu_cutmix.demo import draw_sheet, mix_samples
 from albu_cutmix.errors import InvalidArgumentError, MissingExtraError
-from albu_cutmix.formats import coco_pool, folder_pool, pascal_voc_pool, yolo_pool
 from albu_cutmix.pool import BasePool
 from albu_cutmix.presets import PRESETS
 from albu_cutmix.report import AuditReport, audit, check_writable
@@ -22,10 +22,7 @@ from albu_cutmix.report.samples import wrap
 from albu_cutmix.transforms import CutMix
 from albu_cutmix.wrappers import pack
 
-__all__ = ["BOUNDED", "DATA", "add_commands", "add_data", "open_pool", "read_bounds", "seed"]
-
-#: Arguments that name a data set.
-DATA = ("coco", "images", "masks", "keypoints", "voc", "yolo", "folder", "names")
+__all__ = ["BOUNDED", "add_commands", "read_bounds", "seed"]
 
 
 def add_commands(commands: Any) -> None:
@@ -85,22 +82,6 @@ def _add_pack(commands: Any) -> None:
     parser.set_defaults(run=run_pack)
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name a data set, for `open_pool`."""
-    parser.add_argument("--coco", metavar="JSON", help="COCO annotations; needs --images")
-    parser.add_argument("--images", metavar="DIR", help="images of --coco")
-    parser.add_argument(
-        "--masks", action="store_true", help="read the instance masks of --coco or --yolo"
-    )
-    parser.add_argument("--keypoints", action="store_true", help="read the keypoints of --coco")
-    parser.add_argument("--voc", metavar="DIR", help="folder with Annotations and JPEGImages")
-    parser.add_argument(
-        "--yolo", metavar="YAML", help="data.yaml of a YOLO data set, or its folder of images"
-    )
-    parser.add_argument("--folder", metavar="DIR", help="folder with a folder of images per class")
-    parser.add_argument("--names", metavar="YAML", help="class names, where --yolo is a folder")
-
-
 def seed(text: str) -> int:
     """Return the seed of a command line: a whole number of at least 0."""
     number = int(text)
@@ -140,6 +121,7 @@ def run_audit(args: argparse.Namespace) -> int:
             "--out needs jinja2, which is not installed. Install it with: pip install "
             '"albu_cutmix[report]", or leave --out away.'
         )
+    _mix(args, None, 0.5)  # what is wrong with the settings is told before data are read
     pool = open_pool(args)
     report = audit(
         _mix(args, pool, 0.5), pool, args.n, args.seed, args.workers,
@@ -180,6 +162,7 @@ def run_preview(args: argparse.Namespace) -> int:
     check_writable(args.out)
     if Path(args.out).suffix.lower() != ".png":
         raise InvalidArgumentError(f"--out must be a PNG file, got {args.out!r}.")
+    _mix(args, None, 1.0)
     pool = open_pool(args)
     transform = wrap(_mix(args, pool, 1.0), pool)
     transform.set_random_seed(args.seed)
@@ -206,7 +189,7 @@ def run_pack(args: argparse.Namespace) -> int:
     return 0
 
 
-def _mix(args: argparse.Namespace, pool: BasePool, p: float) -> CutMix:
+def _mix(args: argparse.Namespace, pool: BasePool | None, p: float) -> CutMix:
     """Return the mix that the arguments ask for: the preset's, then what is named."""
     given = {
         "placement": args.placement,
@@ -217,34 +200,3 @@ def _mix(args: argparse.Namespace, pool: BasePool, p: float) -> CutMix:
     arguments: dict[str, Any] = dict(PRESETS[args.preset]) if args.preset else {}
     arguments |= {name: value for name, value in given.items() if value is not None}
     return CutMix(pool, **arguments)
-
-
-def open_pool(args: argparse.Namespace) -> BasePool:
-    """Return the pool that the arguments name.
-
-    Raises:
-        InvalidArgumentError: If they name none, or several.
-    """
-    given = [name for name in ("coco", "voc", "yolo", "folder") if getattr(args, name)]
-    if len(given) != 1:
-        got = " and ".join(f"--{name}" for name in given) or "none"
-        raise InvalidArgumentError(
-            "give one data set, --coco JSON --images DIR, --voc DIR, --folder DIR or --yolo YAML, "
-            f"got {got}."
-        )
-    if bool(args.coco) != bool(args.images):
-        raise InvalidArgumentError("--coco JSON and --images DIR must be given together.")
-    for name, known in (("masks", ("coco", "yolo")), ("keypoints", ("coco",))):
-        if getattr(args, name) and given[0] not in known:
-            where = " or ".join(f"--{one}" for one in known)
-            raise InvalidArgumentError(f"--{name} goes with {where}, got --{given[0]}.")
-    if args.coco:
-        return coco_pool(
-            args.coco, args.images, labels="name", masks=args.masks, keypoints=args.keypoints
-        )
-    if args.voc:
-        folder = Path(args.voc)
-        return pascal_voc_pool(folder / "Annotations", folder / "JPEGImages")
-    if args.folder:
-        return folder_pool(args.folder)
-    return yolo_pool(args.yolo, names=args.names, label_as="name", masks=args.masks)

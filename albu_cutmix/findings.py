@@ -19,6 +19,7 @@ __all__ = ["Finding", "Findings", "find_problems"]
 
 OVERSHOOT = 1.0  # pixels beyond the border that rounding explains
 SMALLEST = 1.0  # pixels; a shorter side cannot be seen
+LEAST_WIDTH = 30  # letters of a message in a line, however narrow the terminal
 HTML_ROWS = 200  # a page with more stops to scroll
 
 
@@ -87,12 +88,17 @@ class Findings(Sequence[Finding]):
         return f"<{self.title}>"
 
     def __str__(self) -> str:
-        """Return the table, its rows cut to the width of the terminal."""
+        """Return the table; messages go on in lines of their own, as wide as the terminal."""
         width = shutil.get_terminal_size((100, 24)).columns
         cells = [Finding._fields] + [tuple(map(_one_line, row)) for row in self._rows]
-        sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, sizes)).rstrip()[:width] for row in cells]
-        return "\n".join([self.title, *(lines if self._rows else [])])
+        sizes = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
+        lines = []
+        for *row, message in cells if self._rows else []:
+            head = "".join(f"{cell:{size}}  " for cell, size in zip(row, sizes, strict=True))
+            room = max(width - len(head), LEAST_WIDTH)
+            parts = [message[at : at + room] for at in range(0, len(message), room)] or [""]
+            lines += [f"{head}{parts[0]}".rstrip(), *(" " * len(head) + one for one in parts[1:])]
+        return "\n".join([self.title, *lines])
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""

@@ -111,7 +111,8 @@ def test_bounds_decide_the_exit_code(source, capsys):
         (["--area", "0.5", "0.1"], "area_range"),
         (["--masks"], "--masks goes with --coco or --yolo, got --voc"),
         (["--yolo", "a.yaml"], "got --voc and --yolo"),
-        (["--images", "a"], "--coco JSON and --images DIR must be given together"),
+        (["--images", "a"], "--images goes with --coco, got --voc"),
+        (["--names", "a"], "--names goes with --yolo, got --voc"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -127,6 +128,26 @@ def test_no_data_set(capsys):
     """Without a data set there is nothing to audit."""
     assert main(["audit"]) == 2
     assert "give one data set" in capsys.readouterr().err
+
+
+def test_settings_are_checked_before_the_work(tmp_path, capsys):
+    """A setting out of its range is told before annotations are looked for."""
+    for command in (["audit"], ["preview", "--out", str(tmp_path / "a.png")]):
+        assert main([*command, "--voc", str(tmp_path / "missing"), "--p", "3"]) == 2
+        assert "p must be a probability" in capsys.readouterr().err
+
+
+def test_warnings_are_lines(tmp_path, capsys):
+    """What a pool left out is one line on stderr, without the place in the code."""
+    write_scenes(tmp_path, 2)
+    path = next((tmp_path / "Annotations").iterdir())
+    flat = "<object><name>car</name><bndbox><xmin>5</xmin><ymin>5</ymin>"
+    flat += "<xmax>5</xmax><ymax>9</ymax></bndbox></object></annotation>"
+    path.write_text(path.read_text("utf-8").replace("</annotation>", flat), "utf-8")
+    assert main(["audit", "--voc", str(tmp_path), "--n", "2", "--no-sweep"]) == 0
+    (line, *more) = capsys.readouterr().err.splitlines()
+    assert line.startswith("albu-cutmix: pascal_voc_pool left out 1 box")
+    assert not [one for one in more if "commands.py" in one or "UserWarning" in one]
 
 
 def test_outputs_are_checked_before_the_work(tmp_path, capsys):

@@ -266,7 +266,7 @@ def test_demo_figures_are_those_of_the_records(tmp_path, capsys):
     ("arguments", "words"),
     [
         (["--coco", "a.json"], "--coco JSON and --images DIR must be given together"),
-        (["--voc", "a", "--yolo", "b"], "or --yolo YAML, got --voc and --yolo."),
+        (["--voc", "a", "--yolo", "b"], "or --packed FILE, got --voc and --yolo."),
         (["--n", "0"], "--n must be at least 1, got 0"),
         (["--yolo", "missing.yaml"], "missing.yaml"),
     ],

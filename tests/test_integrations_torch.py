@@ -148,6 +148,23 @@ def test_incomplete_samples_are_named(parts, words):
         detection_collate([row(**parts)])
 
 
+@pytest.mark.parametrize(
+    ("boxes", "words"),
+    [
+        ([[5, 5, 3, 4]], r"box 0 of sample 0 .* read as 'pascal_voc', .*bbox_format=\.\.\."),
+        ([[1, 2, 4, 7], [1, 2, 4, 20]], r"box 1 .* must lie in its image of width 11, height 17"),
+        ([[1, 2, 1, 7]], r"got xyxy \[1\.0, 2\.0, 1\.0, 7\.0\]"),
+        ([[1, 2, np.nan, 7]], "box 0"),
+    ],
+    ids=["inverted", "outside", "flat", "nan"],
+)
+def test_boxes_of_another_format_are_noticed(boxes, words):
+    """A forgotten bbox_format would train on boxes that are none."""
+    labels = list(range(len(boxes)))
+    with pytest.raises(InvalidSampleError, match=words):
+        detection_collate([row(bboxes=np.array(boxes, np.float32), labels=labels)])
+
+
 def test_a_record_in_part_of_a_batch_is_refused():
     """A container that does not always call the mix needs MixTargets."""
     record = MixRecord.empty("cutmix", "p", SHAPE)

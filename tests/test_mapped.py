@@ -297,3 +297,13 @@ def test_donors_that_a_pipeline_does_not_carry(donor, compose, message):
     """A target that would stay behind is an error that says what the pipeline needs."""
     with pytest.raises(InvalidSampleError, match=message):
         mapped([donor], compose)[0]
+
+
+@pytest.mark.filterwarnings("ignore:Using lambda is incompatible:UserWarning")
+def test_step_that_cannot_be_written_down():
+    """A nameless function mixes well; its policy says what it lacks."""
+    step = A.Lambda(image=lambda image, **_: image, p=1)
+    mix = CutMix(mapped([Donor(POOL[0].image)], A.Compose([step])), p=1.0)
+    assert mix(image=POOL[0].image)["mix"].applied
+    with pytest.raises(InvalidArgumentError, match="cannot be written as plain data"):
+        mix.policy()

@@ -61,6 +61,25 @@ def test_every_kind_of_file_is_packed(files, kind, tmp_path, capsys):
     assert isinstance(eval(lines[-1], names), CutMix)
 
 
+def test_packed_file_is_a_data_set(files, tmp_path, capsys):
+    """What was packed can be looked at, and packed again."""
+    out = tmp_path / "train.pack"
+    assert main(["pack", "--folder", str(files / "classes"), "--out", str(out)]) == 0
+    preview = ["preview", "--packed", str(out), "--n", "1", "--out", str(tmp_path / "a.png")]
+    assert main(preview) == 0
+    assert main(["pack", "--packed", str(out), "--out", str(tmp_path / "again.pack")]) == 0
+    assert (tmp_path / "again.pack").read_bytes() == out.read_bytes()
+
+
+def test_another_file_is_not_replaced(files, tmp_path, capsys):
+    """A slip of the hand must not cost the annotations."""
+    notes = tmp_path / "instances.json"
+    notes.write_text("{}", "utf-8")
+    assert main(["pack", "--folder", str(files / "classes"), "--out", str(notes)]) == 2
+    assert "is a file of another kind, and pack takes" in capsys.readouterr().err
+    assert notes.read_text("utf-8") == "{}"
+
+
 def test_keypoints_are_packed_where_asked(data_dir, tmp_path):
     """With --keypoints donors of COCO have keypoints and their visibility."""
     folder = data_dir / "coco_instances"
@@ -91,11 +110,14 @@ def test_a_failed_write_leaves_the_old_file(files, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give one data set, .*--folder DIR or --yolo YAML, got none"),
+        ([], "give one data set, .*--yolo YAML or --packed FILE, got none"),
         (["--voc", "a", "--folder", "b"], "got --voc and --folder"),
         (["--folder", "b", "--keypoints"], "--keypoints goes with --coco, got --folder"),
         (["--coco", "a.json"], "must be given together"),
         (["--folder", "missing"], "missing"),
+        (["--voc", "missing"], "--voc must be a folder with Annotations and JPEGImages, got 'mis"),
+        (["--yolo", "/"], "--yolo with a folder needs --names FILE, got the folder '/' alone"),
+        (["--packed", "missing"], "missing: cannot be opened"),
     ],
 )
 def test_arguments_that_name_no_data_set(arguments, message, tmp_path, capsys, monkeypatch):

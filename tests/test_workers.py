@@ -133,6 +133,24 @@ def test_seed_worker_finds_wrapped_pipelines():
     assert len(list(loader)) == 4
 
 
+def test_seed_worker_finds_a_pipeline_of_the_class():
+    """A pipeline may also be an attribute of the data set's class."""
+
+    class Shared(Dataset):
+        transform = make_pipeline(1)
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> torch.Tensor:
+            return torch.from_numpy(self.transform(image=np.zeros(SHAPE, np.uint8))["image"])
+
+    loader = DataLoader(
+        Shared(), num_workers=1, worker_init_fn=seed_worker, multiprocessing_context="fork"
+    )
+    assert len(list(loader)) == 2
+
+
 def test_seed_worker_outside_of_a_worker_says_how_to_use_it():
     """It cannot know a worker's seed in the main process."""
     with pytest.raises(InvalidArgumentError, match="worker_init_fn=seed_worker"):

@@ -21,6 +21,7 @@ from albu_cutmix.errors import InvalidArgumentError
 
 __all__ = ["seed_worker", "stream_seed", "worker_seed"]
 
+PIPELINES = (BaseCompose, BasicTransform)
 MAX_DEPTH = 8  # how far seed_worker looks into a data set for its pipeline
 
 
@@ -85,7 +86,7 @@ def _find_pipelines(
     if id(holder) in seen or depth == 0:
         return
     seen.add(id(holder))
-    if isinstance(holder, (BaseCompose, BasicTransform)):
+    if isinstance(holder, PIPELINES):
         yield holder
         return
     if isinstance(holder, Mapping):
@@ -94,6 +95,7 @@ def _find_pipelines(
         parts = list(holder)
     else:
         parts = list(getattr(holder, "__dict__", {}).values())
+        parts += [one for one in vars(type(holder)).values() if isinstance(one, PIPELINES)]
         parts += [cell.cell_contents for cell in getattr(holder, "__closure__", None) or ()]
         parts += [getattr(holder, name, None) for name in ("__self__", "func", "args", "keywords")]
     for part in parts:

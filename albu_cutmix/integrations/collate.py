@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +12,9 @@ from torch.utils.data import default_collate
 from albu_cutmix.boxes import to_xyxy
 from albu_cutmix.checks import bbox_rows, check_image
 from albu_cutmix.errors import InvalidSampleError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["classification_collate", "detection_collate"]
 
@@ -57,8 +60,10 @@ def detection_collate(
         image = _to_chw(_part(sample, "image", where), where)
         shape = int(image.shape[-2]), int(image.shape[-1])
         boxes = bbox_rows(_part(sample, "bboxes", where), where)[:, :4]
+        corners = to_xyxy(boxes, bbox_format, shape)
+        _check_boxes(corners, shape, bbox_format, where)
         target = {
-            "boxes": torch.from_numpy(to_xyxy(boxes, bbox_format, shape).astype(np.float32)),
+            "boxes": torch.from_numpy(corners.astype(np.float32)),
             "labels": _whole_numbers(_part(sample, label_field, where), classes, where),
         }
         target["iscrowd"] = torch.zeros(len(boxes), dtype=torch.int64)
@@ -140,6 +145,23 @@ def _to_chw(image: Any, where: str) -> torch.Tensor:
     return torch.from_numpy(np.array(planes, order="C"))
 
 
+def _check_boxes(
+    boxes: NDArray[np.float64], shape: tuple[int, int], bbox_format: str, where: str
+) -> None:
+    """Raise for boxes that are none in this format, as those of another one mostly are."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    # A pixel of room: pipelines without clip=True may round beyond the border.
+    good = (low < high).all(1) & (low > -1).all(1) & (high < np.array(shape[::-1]) + 1).all(1)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise InvalidSampleError(
+            f"box {row} of {where}, read as {bbox_format!r}, must lie in its image of width "
+            f"{shape[1]}, height {shape[0]}, got xyxy {boxes[row].round(1).tolist()}. Is it the "
+            "format of the pipeline's BboxParams? Pass it: partial(detection_collate, "
+            "bbox_format=...)."
+        )
+
+
 def _whole_numbers(values: Any, classes: Classes | None, where: str) -> torch.Tensor:
     """Return labels of boxes as (N,) int64; names by their number."""
     if classes is not None and not isinstance(classes, Mapping):
@@ -151,7 +173,7 @@ def _whole_numbers(values: Any, classes: Classes | None, where: str) -> torch.Te
             known = "no classes were given" if classes is None else f"classes are {list(classes)}"
             raise InvalidSampleError(
                 f"labels must be whole numbers or names of classes, got {value!r} in {where}, and "
-                f"{known}. Pass them: partial(detection_collate, classes=[...])."
+                f"{known}. Pass them: partial(detection_collate, classes={{'cat': 1, 'dog': 2}})."
             )
         out.append(int(number))
     return torch.tensor(out, dtype=torch.int64)

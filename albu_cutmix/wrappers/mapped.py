@@ -61,11 +61,20 @@ class MappedPool(Wrapper):
     def digest(self) -> str:
         """Return a short hash of the pool's own and of the pipeline."""
         inner = {k: v for k, v in (describe_pool(self.pool) or {}).items() if k != "spec"}
-        return digest_of([inner, as_plain(A.to_dict(self._compose))])
+        return digest_of([inner, self._plain_compose()])
 
     def to_spec(self) -> dict[str, Any] | None:
         """Return plain data that makes the pool anew; None where the inner pool has none."""
-        return self._spec("mapped", compose=as_plain(A.to_dict(self._compose)))
+        return self._spec("mapped", compose=self._plain_compose())
+
+    def _plain_compose(self) -> Any:
+        try:
+            return as_plain(A.to_dict(self._compose))
+        except Exception as error:  # a step may be of anybody's making
+            raise InvalidArgumentError(
+                f"the pipeline of mapped cannot be written as plain data: {error} Its steps must "
+                "be such as A.to_dict takes; a policy and a fingerprint need it."
+            ) from error
 
 
 def mapped(pool: Any, compose: Any) -> MappedPool:

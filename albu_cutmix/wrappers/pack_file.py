@@ -29,7 +29,7 @@ from albu_cutmix.wrappers.records import decode, read_dtype
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ALIGNED", "LAYOUT", "MAPPINGS", "VERSION", "PackFile", "Prelude", "hash_of"]
+__all__ = ["ALIGNED", "LAYOUT", "MAPPINGS", "MARK", "VERSION", "PackFile", "Prelude", "hash_of"]
 
 MARK = b"albu_cutmix pack"
 VERSION = 1

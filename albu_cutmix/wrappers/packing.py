@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from array import array
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,7 +17,15 @@ from albu_cutmix.host.donors import check_pool
 from albu_cutmix.pool import MemoryPool, list_classes
 from albu_cutmix.progress import progress_bar
 from albu_cutmix.sample import Donor
-from albu_cutmix.wrappers.pack_file import ALIGNED, LAYOUT, MAPPINGS, VERSION, Prelude, hash_of
+from albu_cutmix.wrappers.pack_file import (
+    ALIGNED,
+    LAYOUT,
+    MAPPINGS,
+    MARK,
+    VERSION,
+    Prelude,
+    hash_of,
+)
 from albu_cutmix.wrappers.packed import PackedPool
 from albu_cutmix.wrappers.records import encode, encode_masks
 
@@ -35,7 +44,8 @@ def pack(pool: Any, path: str | Path, *, progress: bool | None = None) -> Packed
     Args:
         pool: A pool, or a list of donors. What chance makes of donors goes outside:
             `mapped(packed(path), compose)`; weights too: `weighted(packed(path), "sqrt")`.
-        path: The file. One that is there stays as it is until all of the new one is on the disk.
+        path: The file. A packed one that is there stays as it is until all of the new one is on
+            the disk; one of another kind is not replaced.
         progress: Whether to show a progress bar; None: where stderr is a terminal.
 
     Returns:
@@ -49,6 +59,7 @@ def pack(pool: Any, path: str | Path, *, progress: bool | None = None) -> Packed
     """
     check_pool(pool, "pool", InvalidArgumentError, optional=False)
     _check_chance(pool)
+    _check_target(path)
     with whole_file(path) as file:
         writer = _Writer(file, path)
         indices = progress_bar(range(len(pool)), len(pool), progress, what="pack", unit="donor")
@@ -67,6 +78,20 @@ def _check_chance(pool: Any) -> None:
         raise InvalidArgumentError(
             "pack writes donors, and this pool has weights, which would be lost. Pack the pool "
             "without them and weigh the file: weighted(packed(path), weights)."
+        )
+
+
+def _check_target(path: str | Path) -> None:
+    """Raise where a file of another kind has that name: annotations, by a slip of the hand."""
+    begin = b""
+    with suppress(OSError, ValueError, TypeError):  # `whole_file` tells what is wrong with a name
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                begin = file.read(len(MARK))
+    if begin and begin != MARK:
+        raise InvalidArgumentError(
+            f"{str(path)!r} is a file of another kind, and pack takes the place of packed files "
+            "only. Remove it, or give another name."
         )
 
 
