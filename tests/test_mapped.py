@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import albumentations as A
 import numpy as np
@@ -99,6 +100,104 @@ def test_boxes_over_the_edge_are_clipped():
     donor = Donor(np.zeros((11, 17, 3), np.uint8), bboxes=[[-3, 2, 5, 99]], fields={"labels": [1]})
     out = mapped([donor], A.Compose([A.NoOp()], bbox_params=BOXES))[0]
     np.testing.assert_allclose(out.bboxes, [[0, 2, 5, 11]], atol=1e-5)
+
+
+VALUES = [
+    ["a", "giraffe"],
+    np.array(["cat", "giraffe"]),
+    np.array([0.5, 0.25]),
+    np.array([1, 2], np.uint8),
+    [300, -1],
+    [900100000001, 16777217],
+    [1, "a"],
+    [None, ("x", 1)],
+]
+
+
+@pytest.mark.parametrize("declared", [["labels"], None], ids=["declared", "undeclared"])
+def test_fields_come_back_as_they_are(declared):
+    """Values, types and containers of label fields do not depend on donors drawn before."""
+    boxes = [[1, 1, 6, 5], [8, 2, 17, 10]]
+    image = np.zeros((11, 17, 3), np.uint8)
+    donors = [Donor(image, bboxes=boxes, fields={"labels": values}) for values in VALUES]
+    params = A.BboxParams("yolo", label_fields=declared)
+    pool = mapped(donors, A.Compose([A.Crop(7, 0, 17, 11)], bbox_params=params))
+    for index, values in enumerate(VALUES):
+        found = pool[index].fields["labels"]
+        assert type(found) is type(values)
+        assert list(found) == list(values[1:])
+        if isinstance(values, np.ndarray):
+            assert found.dtype == values.dtype
+
+
+def test_mirrored_border_shows_each_object_where_its_box_is():
+    """The host gives a box to every image in a mirror; each gets its own part of the mask."""
+    donor = Donor(
+        full_donor().image, masks=full_donor().masks, bboxes=full_donor().bboxes,
+        fields={"labels": ["ant", "bee", "cow"]},
+    )  # fmt: skip
+    pad = A.PadIfNeeded(31, 47, border_mode=4, p=1)
+    out = mapped([donor], A.Compose([pad], bbox_params=BOXES))[0]
+    assert len(out.bboxes) == len(out.masks) > 3
+    for box, mask in zip(out.bboxes, out.masks, strict=True):
+        rows, columns = np.nonzero(mask)
+        extent = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        np.testing.assert_allclose(extent, box, atol=1.01)
+
+
+@pytest.mark.parametrize("in_degrees", [True, False], ids=["degrees", "radians"])
+def test_angles_and_scales_are_carried(in_degrees):
+    """Whatever unit the pipeline has for angles."""
+    points = [[3.0, 4.0, 0.0, 1.0, 2.5]]
+    donor = Donor(full_donor().image, keypoints=points)
+    params = A.KeypointParams("xyas", angle_in_degrees=in_degrees)
+    out = mapped([donor], A.Compose([A.NoOp()], keypoint_params=params))[0]
+    np.testing.assert_allclose(out.keypoints, points, atol=1e-5)
+
+
+def test_field_with_rows_of_masks_is_followed():
+    """`mask_index_field` says whose mask is whose before the pipeline; after it row i is box i."""
+    whole = full_donor()
+    donor = Donor(
+        whole.image, masks=whole.masks[[2, 0, 1]], bboxes=whole.bboxes,
+        fields={"labels": ["ant", "bee", "cow"], "row": [1, 2, 0]},
+    )  # fmt: skip
+    crop = A.Compose([A.Crop(0, 3, 17, 11)], bbox_params=BOXES)
+    out = mapped([donor], crop, mask_index_field="row")[0]
+    assert list(out.fields["labels"]) == ["ant", "bee", "cow"]
+    np.testing.assert_array_equal(out.masks, whole.masks[:, 3:])
+    np.testing.assert_array_equal(out.fields["row"], [0, 1, 2])
+    twice = Donor(donor.image, masks=donor.masks, bboxes=donor.bboxes, fields={"row": [1, 1, 0]})
+    with pytest.raises(InvalidSampleError, match="mask_index_field must name a row of its own"):
+        mapped([twice], crop, mask_index_field="row")[0]
+    with pytest.raises(InvalidSampleError, match=r"mask_index_field='r' must be a field of boxes"):
+        mapped([donor], crop, mask_index_field="r")[0]
+
+
+def test_threads_do_not_mix_their_donors():
+    """A pipeline has one random stream, and one draw at a time."""
+    pool = mapped(bare(SCENES), NOISE)
+    alone = [pool.draw(i % 4, i) for i in range(24)]
+    with ThreadPoolExecutor(4) as workers:
+        for _ in range(4):
+            together = workers.map(lambda i: pool.draw(i % 4, i), range(24))
+            for one, other in zip(alone, together, strict=True):
+                np.testing.assert_array_equal(one.image, other.image)
+                np.testing.assert_array_equal(one.bboxes, other.bboxes)
+
+
+def test_fingerprint_is_that_of_the_plain_data():
+    """A pool and the one made of its spec name the same donors, 0 and 0.0 being one setting."""
+    affine = A.Compose([A.Affine(scale=(0, 1), p=1)], bbox_params=BOXES)
+    again = A.from_dict(A.to_dict(affine))
+    assert mapped(POOL, affine).digest() == mapped(POOL, again).digest()
+
+
+def test_numbers_of_numpy_are_indices_and_seeds():
+    """As everywhere."""
+    pool = mapped(POOL, MAP)
+    np.testing.assert_array_equal(pool[np.int64(1)].image, pool[1].image)
+    np.testing.assert_array_equal(pool.draw(np.int64(1), np.int64(7)).image, pool.draw(1, 7).image)
 
 
 def test_donor_and_pipeline_are_not_changed():
@@ -275,14 +374,14 @@ def test_pipelines_that_cannot_map(compose, message):
     [
         (POOL[0], A.Compose([A.NoOp()]), r"has bboxes, .* bbox_params=A\.BboxParams"),
         (
-            POOL[0],
-            A.Compose([A.NoOp()], bbox_params=A.BboxParams("coco", label_fields=["kind"])),
-            r"has the fields \['labels'\] of bboxes, .* declares \['kind'\]",
-        ),
-        (
             Donor(POOL[0].image, keypoints=[[1, 1]]),
             A.Compose([A.NoOp()]),
             r"has keypoints, .* keypoint_params=A\.KeypointParams",
+        ),
+        (
+            Donor(POOL[0].image, keypoints=[[1, 1, 0, 2, 3]]),
+            A.Compose([A.NoOp()], keypoint_params=A.KeypointParams("xya")),
+            r"z, angle or scale, .* with the format 'xya', does not carry",
         ),
         (
             Donor(POOL[0].image, aliases={"depth": POOL[0].image}),
@@ -291,7 +390,7 @@ def test_pipelines_that_cannot_map(compose, message):
         ),
         ({"image": POOL[0].image}, A.Compose([A.NoOp()]), "pool of Donor objects, got dict at 0"),
     ],
-    ids=["no-params", "other-field", "no-points", "alias", "mapping"],
+    ids=["no-params", "no-points", "lost-scale", "alias", "mapping"],
 )
 def test_donors_that_a_pipeline_does_not_carry(donor, compose, message):
     """A target that would stay behind is an error that says what the pipeline needs."""

@@ -45,7 +45,7 @@ def bind_masks(
     if not count:
         return []
     column = field_column(rows, index_field, processor, "bboxes", "mask_index_field", "numbers")
-    return [planes[row] for row in _check_index(rows[:, column], len(planes), "the primary")]
+    return [planes[row] for row in check_index(rows[:, column], len(planes), "the primary")]
 
 
 def _plane(mask: NDArray[Any]) -> NDArray[Any]:
@@ -74,7 +74,7 @@ def bind_donor(paste: Paste, index_field: str | None, boxed: bool) -> list[int]:
         return list(range(len(masks)))
     values = paste.donor.fields.get(index_field) if index_field is not None else None
     if values is not None:
-        return _check_index(values, len(masks), paste.where)
+        return check_index(values, len(masks), paste.where)
     if len(masks) != len(rows):
         raise InvalidSampleError(
             f"masks and bboxes must be as many, row i of masks for box i, got {len(masks)} masks "
@@ -83,7 +83,7 @@ def bind_donor(paste: Paste, index_field: str | None, boxed: bool) -> list[int]:
     return list(range(len(masks)))
 
 
-def _check_index(values: Any, count: int, where: str) -> list[int]:
+def check_index(values: Any, count: int, where: str) -> list[int]:
     """Return rows of masks, whole, in range, none twice."""
     plain = np.asarray(values)
     numbers = plain.dtype.kind in "iuf"

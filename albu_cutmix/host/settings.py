@@ -14,7 +14,7 @@ from albu_cutmix.limits import SafetyLimits
 from albu_cutmix.pool import describe_pool
 from albu_cutmix.schedule import MixSchedule
 
-__all__ = ["SavedSettings", "as_plain", "hash_policy"]
+__all__ = ["SavedSettings", "as_floats", "as_plain", "hash_policy"]
 
 
 class SavedSettings:
@@ -103,14 +103,14 @@ def hash_policy(policy: Mapping[str, Any]) -> str:
     pool = policy["pool"]
     if pool and "digest" in pool:
         pool = {key: value for key, value in pool.items() if key != "spec"}
-    text = json.dumps(_as_floats({**policy, "pool": pool}), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(as_floats({**policy, "pool": pool}), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _as_floats(value: Any) -> Any:
+def as_floats(value: Any) -> Any:
     """Return plain data with every number as a float: 1 and 1.0 are one setting."""
     if isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, dict):
-        return {key: _as_floats(item) for key, item in value.items()}
-    return [_as_floats(item) for item in value] if isinstance(value, list) else value
+        return {key: as_floats(item) for key, item in value.items()}
+    return [as_floats(item) for item in value] if isinstance(value, list) else value

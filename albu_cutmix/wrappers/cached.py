@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
-import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError
+from albu_cutmix.locks import fork_safe_lock
 from albu_cutmix.sample import Donor
 from albu_cutmix.wrappers.wrapper import Wrapper
 
@@ -22,13 +21,7 @@ __all__ = ["CacheInfo", "CachedPool", "cached"]
 MEGABYTE = 1_000_000  # bytes
 MEGABYTES = 512  # of a cache, where nothing is said
 
-# One lock for all caches, so that none travels in a pickle. It is taken while the process forks:
-# no child begins with a cache half changed, or with a lock that no thread will ever give back.
-_lock = threading.Lock()
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
+_lock = fork_safe_lock()  # one for all caches
 
 
 class CacheInfo(NamedTuple):

@@ -9,9 +9,10 @@ from typing import Any
 import albumentations as A
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
-from albu_cutmix.host.mapping import check_pipeline, map_donor
-from albu_cutmix.host.settings import as_plain
+from albu_cutmix.host.mapping import copy_pipeline, map_donor
+from albu_cutmix.host.settings import as_floats, as_plain
 from albu_cutmix.host.workers import stream_seed
+from albu_cutmix.locks import fork_safe_lock
 from albu_cutmix.pool import describe_pool, digest_of
 from albu_cutmix.sample import Donor
 from albu_cutmix.wrappers.wrapper import Wrapper
@@ -19,17 +20,21 @@ from albu_cutmix.wrappers.wrapper import Wrapper
 __all__ = ["MappedPool", "mapped"]
 
 
+_lock = fork_safe_lock()  # a pipeline has one stream: two draws at once would mix their donors
+
+
 class MappedPool(Wrapper):
     """Donors of another pool through a pipeline. See `mapped`."""
 
     takes_seed = True
 
-    def __init__(self, pool: Any, compose: Any) -> None:
+    def __init__(self, pool: Any, compose: Any, mask_index_field: str | None = None) -> None:
         super().__init__(pool)
         if isinstance(compose, Mapping):
             compose = _load(compose)
-        check_pipeline(compose)
-        self._compose = copy.deepcopy(compose)  # its random streams are set with every draw
+        self._pipeline = copy_pipeline(compose)
+        self._compose = copy.deepcopy(compose)  # as it was given, to be written down
+        self._mask_index_field = mask_index_field
 
     def __getitem__(self, index: int) -> Donor:
         """Return donor *index* as mapped under the seed *index*: always the same."""
@@ -42,7 +47,7 @@ class MappedPool(Wrapper):
             InvalidSampleError: If the pipeline does not carry a target of the donor, or the pool
                 gives no `Donor`.
         """
-        inner = self.pool
+        inner, seed = self.pool, int(seed)
         if getattr(inner, "takes_seed", False):
             donor = inner.draw(index, stream_seed(seed, "inner") % 2**32)
         else:
@@ -52,7 +57,8 @@ class MappedPool(Wrapper):
                 f"mapped needs a pool of Donor objects, got {type(donor).__name__} at {index}. Use "
                 "dataset_pool(data, Donor.from_mapping) or a pool of files."
             )
-        return map_donor(donor, self._compose, seed)
+        with _lock:
+            return map_donor(donor, self._pipeline, seed, self._mask_index_field)
 
     def read(self, index: int) -> Any:
         """Return donor *index*, mapped, or raise: never another in its place."""
@@ -61,11 +67,14 @@ class MappedPool(Wrapper):
     def digest(self) -> str:
         """Return a short hash of the pool's own and of the pipeline."""
         inner = {k: v for k, v in (describe_pool(self.pool) or {}).items() if k != "spec"}
-        return digest_of([inner, self._plain_compose()])
+        own = as_floats(self._plain_compose())  # 0 and 0.0 are one setting
+        return digest_of([inner, own, self._mask_index_field])
 
     def to_spec(self) -> dict[str, Any] | None:
         """Return plain data that makes the pool anew; None where the inner pool has none."""
-        return self._spec("mapped", compose=self._plain_compose())
+        field = self._mask_index_field
+        more = {} if field is None else {"mask_index_field": field}
+        return self._spec("mapped", compose=self._plain_compose(), **more)
 
     def _plain_compose(self) -> Any:
         try:
@@ -77,7 +86,7 @@ class MappedPool(Wrapper):
             ) from error
 
 
-def mapped(pool: Any, compose: Any) -> MappedPool:
+def mapped(pool: Any, compose: Any, *, mask_index_field: str | None = None) -> MappedPool:
     """Send every donor through a pipeline when it is drawn: other geometry, other colours.
 
     `CutMix` draws a seed for each donor, runs the pipeline under it, and keeps it in the record
@@ -87,7 +96,10 @@ def mapped(pool: Any, compose: Any) -> MappedPool:
     Args:
         pool: A pool of `Donor` objects. Put a cache inside: `mapped(cached(pool), compose)`.
         compose: An `A.Compose`, with `bbox_params` and `keypoint_params` where donors have such
-            targets, and with all of their label fields; or its `A.to_dict`. It is copied.
+            targets; or its `A.to_dict`. It is copied. Label fields follow their rows, declared
+            or not.
+        mask_index_field: A field of boxes that says which row of `masks` each one owns; see
+            `CutMix`. It comes back as 0, 1, 2, ...
 
     Returns:
         The pool. `pool[i]` is donor i under the seed i.
@@ -102,7 +114,7 @@ def mapped(pool: Any, compose: Any) -> MappedPool:
     >>> bool((turned[0].image == pool[0].image[:, ::-1]).all())
     True
     """
-    return MappedPool(pool, compose)
+    return MappedPool(pool, compose, mask_index_field)
 
 
 def _load(saved: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError
 from albu_cutmix.host.donors import check_pool
-from albu_cutmix.pool import BasePool, MemoryPool, describe_pool
+from albu_cutmix.pool import BasePool, MemoryPool, describe_pool, digest_of
 from albu_cutmix.sample import Donor
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Wrapper(BasePool):
     def digest(self) -> str:
         """Return a short hash of what the donors are."""
         known = describe_pool(self.pool) or {}
-        return str(known["digest"])
+        return str(known["digest"] if "digest" in known else digest_of([known]))
 
     def class_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[Any, ...]]:
         """Return the classes of every donor. See `BasePool.class_rows`."""
@@ -117,8 +117,11 @@ class Wrapper(BasePool):
 
 
 def free_arrays(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a sample with copies of its read-only arrays: a pipeline may work in place."""
-    return {
-        key: value.copy() if isinstance(value, np.ndarray) and not value.flags.writeable else value
-        for key, value in sample.items()
-    }
+    """Return a sample with copies of read-only arrays and lists: a pipeline may work in place."""
+    return {key: _free(value) for key, value in sample.items()}
+
+
+def _free(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value if value.flags.writeable else value.copy()
+    return [_free(one) for one in value] if isinstance(value, list) else value
