@@ -47,22 +47,24 @@ class Chances(SharedArrays):
 
     def __init__(self, weights: Any, count: int) -> None:
         found = check_weights(weights, count)
-        self._ends = np.cumsum(found / found.max())  # scaled: no sum of finite weights overflows
+        found /= found.max()  # no sum of finite weights overflows
+        self._ends = np.cumsum(found)
+        self._rests = np.cumsum(found[::-1])  # from the last: a large weight drowns those behind it
 
     def draw(self, rng: np.random.Generator, exclude: int | None = None) -> int | None:
         """Return the index of a donor, never *exclude*; None where no other has a weight."""
+        count = len(self._ends)
         if exclude is None:
             return _find(self._ends, rng.random() * self._ends[-1])
-        before = self._ends[exclude - 1] if exclude else 0.0
-        # Those before and after are two lists; the gap between them is left out of the draw.
-        left, right = self._ends[:exclude], self._ends[exclude + 1 :] - self._ends[exclude]
-        behind = right[-1] if len(right) else 0.0
+        # Those before and after are two lists, each with sums of its own.
+        left, right = self._ends[:exclude], self._rests[: count - 1 - exclude]
+        before, behind = (sums[-1] if len(sums) else 0.0 for sums in (left, right))
         if before + behind <= 0:
             return None
         point = rng.random() * (before + behind)
         if behind <= 0 or point < before:
             return _find(left, point)
-        return exclude + 1 + _find(right, point - before)
+        return count - 1 - _find(right, point - before)
 
 
 def draw_index(

@@ -11,6 +11,7 @@ from albu_cutmix.sharing import SharedNumber
 
 __all__ = ["MixSchedule"]
 
+MOST = 2**53  # what JSON holds exactly
 RAMPS = ("constant", "linear", "cosine")
 
 
@@ -87,9 +88,13 @@ class MixSchedule:
         """Return the epoch for a checkpoint."""
         return {"epoch": self.epoch}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from the epoch of a checkpoint."""
-        self.set_epoch(state["epoch"])
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the epoch of a checkpoint.
+
+        Raises:
+            InvalidArgumentError: If it is no state of a schedule.
+        """
+        self.set_epoch(state.get("epoch", state))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the arguments: what a saved pipeline holds; the epoch is none of them."""
@@ -135,7 +140,7 @@ def _whole(name: str, value: Any, least: int) -> int:
         number = -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = -1
-    if number < least:
+    if not least <= number <= MOST:
         raise InvalidArgumentError(
             f"{name} must be a whole number of at least {least}, got {value!r}."
         )

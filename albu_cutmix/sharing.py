@@ -8,19 +8,20 @@ cache for all.
 
 from __future__ import annotations
 
-import atexit
 import mmap
 import os
 import pickle
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from albu_cutmix.errors import DonorReadError
+from albu_cutmix.errors import CutMixError, DonorReadError
+from albu_cutmix.locks import fork_safe_lock
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,26 +30,52 @@ __all__ = ["SharedArrays", "SharedNumber"]
 
 INLINE = 4096  # bytes of arrays that travel in the pickle itself
 ALIGNED = 64  # bytes; where an array may begin in the file
-
 SLOTS = 512  # numbers in a file
 
-_folder: Path | None = None
+_lock = fork_safe_lock()  # for what follows
+_folder: tuple[int, Path] | None = None  # process, and the folder that it made
 _maps: dict[str, NDArray[np.int64]] = {}
 _free = 0, "", 0  # process, file and place of the next number
 
 
 def _own_folder() -> Path:
-    """Return a folder that only this user can read, removed when the process that made it ends."""
+    """Return a folder that only this user can read, removed when the process ends.
+
+    A process that is killed leaves it behind, as all temporary files.
+    """
     global _folder
-    if _folder is None or not _folder.is_dir():
-        _folder = Path(tempfile.mkdtemp(prefix="albu_cutmix-"))
-        atexit.register(_remove, _folder, os.getpid())
-    return _folder
+    if _folder is None or _folder[0] != os.getpid() or not _folder[1].is_dir():
+        _folder = os.getpid(), Path(tempfile.mkdtemp(prefix="albu_cutmix-"))
+        # Not atexit, which processes of multiprocessing leave out.
+        Finalize(None, _remove, _folder, exitpriority=-100)
+    return _folder[1]
 
 
-def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:  # a forked worker inherits the request, not the folder
+def _remove(process: int, folder: Path) -> None:
+    if os.getpid() == process:  # a process that was forked by hand inherits the request
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(parts: Iterable[bytes | memoryview]) -> Path:
+    """Write a new file in the folder of this process.
+
+    Raises:
+        CutMixError: If it cannot be written.
+    """
+    name = ""
+    try:
+        handle, name = tempfile.mkstemp(dir=_own_folder())
+        with os.fdopen(handle, "wb") as file:
+            file.writelines(parts)
+    except OSError as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        raise CutMixError(
+            f"the folder for temporary files, {tempfile.gettempdir()}, cannot be written: {error}. "
+            "Processes share their tables and epochs there: make room, or name another folder "
+            "by TMPDIR."
+        ) from error
+    return Path(name)
 
 
 class SharedArrays:
@@ -77,7 +104,7 @@ class SharedArrays:
         arrays = [buffer.raw() for buffer in buffers]
         if sum(array.nbytes for array in arrays) <= INLINE:
             return _load_inline, (type(self), rest, [bytes(array) for array in arrays])
-        path, places, size = _write(arrays)
+        path, places, size = _write_arrays(arrays)
         self._index = path, (rest, places, size)
         return _load, (type(self), str(path), rest, places, size, self.remake())
 
@@ -86,18 +113,18 @@ class SharedArrays:
         return self
 
 
-def _write(arrays: list[memoryview]) -> tuple[Path, list[tuple[int, int]], int]:
+def _write_arrays(arrays: list[memoryview]) -> tuple[Path, list[tuple[int, int]], int]:
     """Write arrays to a new file; return it, the place (start, length) of each, and its size."""
-    handle, name = tempfile.mkstemp(dir=_own_folder())
-    places = []
-    with os.fdopen(handle, "wb") as file:
-        for array in arrays:
-            file.write(bytes(-file.tell() % ALIGNED))
-            places.append((file.tell(), array.nbytes))
-            file.write(array)
-        file.write(b"\0")  # an empty file cannot be mapped
-        size = file.tell()
-    return Path(name), places, size
+    places: list[tuple[int, int]] = []
+    parts: list[bytes | memoryview] = []
+    size = 0
+    for array in arrays:
+        gap = -size % ALIGNED
+        places.append((size + gap, array.nbytes))
+        parts += [bytes(gap), array]
+        size += gap + array.nbytes
+    # A byte more, since an empty file cannot be mapped.
+    return _write([*parts, b"\0"]), places, size + 1
 
 
 def _load_inline(cls: type, rest: bytes, arrays: list[bytes]) -> Any:
@@ -115,14 +142,20 @@ def _load(
     """Map the file of a pickle.
 
     Raises:
-        DonorReadError: If the file is gone, or not as it was written, and nothing can be remade.
+        DonorReadError: If the file is gone, or not as it was written, and nothing can be remade;
+            or if it cannot be mapped.
     """
+    found = -1
     try:
         with Path(name).open("rb") as file:
             found = os.fstat(file.fileno()).st_size
-            whole = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):
-        found = -1
+            whole = mmap.mmap(file.fileno(), found, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise DonorReadError(
+            f"{name}: the shared table of a pickled {cls.__name__} cannot be mapped: {error}."
+        ) from error
     if found != size:
         if remake is not None:
             return remake()
@@ -152,21 +185,28 @@ class SharedNumber:
     """
 
     def __init__(self, value: int = 0) -> None:
-        self._path, self._slot = _free_slot()
+        self._places = [_free_slot()]
         self.value = value
 
     @property
     def value(self) -> int:
         """What it is now."""
-        return int(_map(self._path)[self._slot])
+        path, slot = self._places[-1]
+        return int(_map(path)[slot])
 
     @value.setter
     def value(self, value: int) -> None:
-        _map(self._path)[self._slot] = value
+        for path, slot in self._places:
+            _map(path)[slot] = value
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return the place, and the value for where its file is gone."""
-        return _load_number, (self._path, self._slot, self.value)
+        if not Path(self._places[-1][0]).is_file():
+            # Cleaned away: processes that come find another place, those that run keep theirs.
+            value = self.value
+            self._places.append(_free_slot())
+            self.value = value
+        return _load_number, (*self._places[-1], self.value)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SharedNumber:
         """Return itself: a copy of a pipeline belongs to the same run."""
@@ -183,20 +223,22 @@ def _map(path: str) -> NDArray[np.int64]:
 def _free_slot() -> tuple[str, int]:
     """Return file and place of a number that is nobody else's."""
     global _free
-    process, path, slot = _free
-    # A forked process has a file of its own: in the parent's both would take the same places.
-    if process != os.getpid() or slot == SLOTS or not Path(path).is_file():
-        handle, path = tempfile.mkstemp(dir=_own_folder())
-        os.ftruncate(handle, SLOTS * 8)
-        os.close(handle)
-        slot = 0
-    _free = os.getpid(), path, slot + 1
-    return path, slot
+    with _lock:
+        process, path, slot = _free
+        # A forked process has a file of its own: in the parent's both would take the same places.
+        if process != os.getpid() or slot == SLOTS or not Path(path).is_file():
+            # Written out: where a sparse file finds no room the process would end.
+            path, slot = str(_write([bytes(8 * SLOTS)])), 0
+            _map(path)
+        _free = os.getpid(), path, slot + 1
+        return path, slot
 
 
 def _load_number(path: str, slot: int, value: int) -> SharedNumber:
-    if path not in _maps and not Path(path).is_file():
+    try:
+        _map(path)
+    except OSError:  # gone, or another user's
         return SharedNumber(value)
     out = SharedNumber.__new__(SharedNumber)
-    out._path, out._slot = path, slot
+    out._places = [(path, slot)]
     return out

@@ -92,6 +92,26 @@ def test_arrays_are_read_only_and_samples_free():
     assert not image.any()
 
 
+def test_lists_of_a_sample_are_free():
+    """Labels that are names come as a list, and a change of it stays in the sample."""
+    inner = [Donor(np.zeros((4, 5, 3), np.uint8), bboxes=[[0, 0, 2, 2]], fields={"labels": ["a"]})]
+    pool = cached(inner)
+    pool.sample(0)["labels"][0] = "b"
+    assert pool[0].fields["labels"] == ["a"]
+
+
+def test_a_pool_with_a_spec_alone_has_a_fingerprint():
+    """A pool of the user's may say how it is made, and not what it holds."""
+
+    class Named(list):
+        def to_spec(self) -> dict:
+            return {"name": "mine"}
+
+    pool = Named([Donor(np.zeros((4, 5, 3), np.uint8))])
+    assert CutMix(cached(pool)).fingerprint == CutMix(cached(pool)).fingerprint
+    assert cached(pool).digest() == weighted(cached(pool), [1]).pool.digest()
+
+
 def test_a_view_does_not_keep_a_larger_array():
     """A crop of a large image is copied, so that the rest of it can go."""
     whole = np.zeros((5000, 1000), np.uint8)

@@ -149,6 +149,22 @@ def test_incomplete_samples_are_named(parts, words):
 
 
 @pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"row": [-1, 0]}, r"'row' must name rows of the 2 masks, got -1 in sample 0"),
+        ({"row": [0, 5]}, r"'row' must name rows of the 2 masks, got 5 in sample 0"),
+        ({"masks": np.ones((2, 9, 9), np.uint8)}, r"must have the image's shape \(17, 11\), got"),
+    ],
+    ids=["negative", "beyond", "other-size"],
+)
+def test_masks_that_are_not_there_are_refused(parts, words):
+    """A wrong row would silently take another object's mask."""
+    sample = row(**{"masks": np.ones((2, 17, 11), np.uint8), "row": [0, 1], **parts})
+    with pytest.raises(InvalidSampleError, match=words):
+        detection_collate([sample], mask_index_field="row")
+
+
+@pytest.mark.parametrize(
     ("boxes", "words"),
     [
         ([[5, 5, 3, 4]], r"box 0 of sample 0 .* read as 'pascal_voc', .*bbox_format=\.\.\."),

@@ -248,3 +248,29 @@ def test_arrays_and_other_modes_of_pil(dataset):
     assert [image.shape for image in out["image"]] == [(4, 6, 3), (4, 6)]
     assert out["image"][1].dtype == np.uint16
     assert run({"image": [], "label": []}) == {"image": [], "label": []}
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (Image.fromarray(np.full((4, 5), 1000, np.uint16)), "the mode 'I;16'"),
+        (Image.fromarray(np.full((4, 5), 0.5, np.float32)), "the mode 'F'"),
+        (Image.new("RGBA", (5, 4), (1, 2, 3, 100)), "transparent pixels"),
+        (Image.new("CMYK", (5, 4)), "the mode 'CMYK'"),
+    ],
+    ids=["16-bit", "float", "clear", "cmyk"],
+)
+def test_images_that_rgb_would_spoil_are_refused(image, words):
+    """Depth and transparency are not cut off in silence."""
+    rows = PipelineRows(A.Compose([A.NoOp()]))
+    with pytest.raises(InvalidSampleError, match=f"an image has {words}, which RGB of 8 bits"):
+        rows({"image": [image], "label": [0]})
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
+def test_images_that_rgb_holds_are_read(mode):
+    """Palette, grey and opaque alpha become RGB."""
+    image = Image.new("RGB", (5, 4), (255, 255, 255)).convert(mode)
+    (found,) = PipelineRows(A.Compose([A.NoOp()]))({"image": [image], "label": [0]})["image"]
+    assert found.shape == (4, 5, 3)
+    assert (found == 255).all()

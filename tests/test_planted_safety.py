@@ -25,7 +25,7 @@ from strategies import (
 
 from albu_cutmix import harm, safety, seams, shapes
 from albu_cutmix.geometry import Rect
-from albu_cutmix.host import base, seam_map, unsafe
+from albu_cutmix.host import hooks, seam_map, unsafe
 from albu_cutmix.limits import SafetyFlag, SafetyLimits
 from albu_cutmix.seams import SeamFlag
 from albu_cutmix.transforms import cutmix
@@ -617,7 +617,7 @@ def label_by_the_other_side(patch):
 def unsafe_let_through(patch):
     """What was asked to be skipped is pasted."""
     real = unsafe.draw_safe
-    patch.setattr(base, "draw_safe", lambda draw, flags_of, _: real(draw, flags_of, "flag"))
+    patch.setattr(hooks, "draw_safe", lambda draw, flags_of, _: real(draw, flags_of, "flag"))
 
 
 def flags_of_the_refused_lost(patch):
@@ -627,7 +627,7 @@ def flags_of_the_refused_lost(patch):
     def silent(*args):
         return real(*args)._replace(flags=0)
 
-    patch.setattr(base, "draw_safe", silent)
+    patch.setattr(hooks, "draw_safe", silent)
 
 
 NEVER = dict.fromkeys(["erased", "truncated", "slivers", "splits", "seam_on_object", "label_jump"])

@@ -82,7 +82,7 @@ def test_arguments_that_cannot_be(named, message):
         MixSchedule(**{"epochs": 10, **named})
 
 
-@pytest.mark.parametrize("epoch", [-1, 1.5, "1", None, True], ids=repr)
+@pytest.mark.parametrize("epoch", [-1, 1.5, "1", None, True, 2**63], ids=repr)
 def test_epoch_that_cannot_be(epoch):
     """An epoch is a whole number from 0."""
     with pytest.raises(InvalidArgumentError, match="epoch must be a whole number of at least 0"):
@@ -229,6 +229,8 @@ def test_checkpoint_keeps_the_epoch():
     resumed = MixSchedule(9)
     resumed.load_state_dict(schedule.state_dict())
     assert resumed.epoch == 7
+    with pytest.raises(InvalidArgumentError, match="epoch must be a whole number"):
+        resumed.load_state_dict({"step": 9})
 
 
 def test_many_schedules_hold_few_files_open():

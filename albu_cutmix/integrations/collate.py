@@ -184,8 +184,20 @@ def _mask_rows(
 ) -> torch.Tensor:
     """Return the instance masks in the order of the boxes, (N, H, W) uint8 of 0 and 1."""
     masks = [np.asarray(mask) != 0 for mask in sample["masks"]]
+    odd = [mask.shape for mask in masks if mask.shape != shape]
+    if odd:
+        raise InvalidSampleError(
+            f"masks of {where} must have the image's shape {shape}, got {odd[0]}."
+        )
     if field is not None:
-        masks = [masks[index] for index in _whole_numbers(_part(sample, field, where), None, where)]
+        rows = _whole_numbers(_part(sample, field, where), None, where).tolist()
+        wrong = [row for row in rows if not 0 <= row < len(masks)]
+        if wrong:
+            raise InvalidSampleError(
+                f"mask_index_field={field!r} must name rows of the {len(masks)} masks, got "
+                f"{wrong[0]} in {where}."
+            )
+        masks = [masks[row] for row in rows]
     if not masks:
         return torch.zeros((0, *shape), dtype=torch.uint8)
     return torch.from_numpy(np.stack(masks).astype(np.uint8))

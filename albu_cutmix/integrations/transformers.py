@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["MixTrainerCallback", "PipelineRows", "image_collate", "soft_label_loss"]
 
 
+EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "YCbCr")  # modes of Pillow
+
+
 class MixTrainerCallback(TrainerCallback):  # type: ignore[misc]  # its types are not followed
     """Tell a schedule which epoch runs, before the Trainer asks its loader for batches.
 
@@ -48,7 +51,8 @@ class PipelineRows:
 
     Args:
         pipeline: An `A.Compose`.
-        image: Column of the images: PIL images are read as RGB, arrays as they are.
+        image: Column of the images: PIL images are read as RGB, where that loses nothing; arrays
+            as they are.
         label: Column of the class labels.
         index: Column with each row's own index in the pool, so that no row is its own donor.
 
@@ -131,5 +135,20 @@ def soft_label_loss(
 
 
 def _as_array(image: Any) -> Any:
-    """Return a PIL image as an RGB array; anything else as it is."""
-    return np.asarray(image.convert("RGB")) if hasattr(image, "convert") else image
+    """Return a PIL image as an RGB array; anything else as it is.
+
+    Raises:
+        InvalidSampleError: If RGB of 8 bits would lose something of it.
+    """
+    if not hasattr(image, "convert"):
+        return image
+    clear = (
+        image.mode in ("RGBA", "LA", "PA", "P") and image.convert("RGBA").getextrema()[3][0] < 255
+    )
+    if image.mode not in EIGHT_BITS or clear:
+        what = "transparent pixels" if clear else f"the mode {image.mode!r}"
+        raise InvalidSampleError(
+            f"an image has {what}, which RGB of 8 bits would lose. Convert the column first: "
+            "dataset.map(...), or cast it to arrays."
+        )
+    return np.asarray(image.convert("RGB"))
