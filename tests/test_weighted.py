@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from itertools import pairwise
 
@@ -93,6 +94,13 @@ def test_classes_that_are_not_known():
         assert weighted(pool, np.ones(len(pool))).weights.all()
 
 
+def test_fields_that_name_no_class():
+    """A first field of lists is told as such."""
+    donor = Donor(np.zeros((4, 5, 3), np.uint8), bboxes=[[0, 0, 2, 2]], fields={"a": [[1, [2]]]})
+    with pytest.raises(InvalidArgumentError, match="must hold plain values to be classes"):
+        weighted([donor], "sqrt")
+
+
 def test_wrappers_hand_weights_on():
     """A cache or a pipeline around a weighted pool has its weights, and its draws."""
     pool = weighted(scene_pool(3, size=(67, 89)), [1, 0, 2])
@@ -156,7 +164,7 @@ def test_a_million_weights_travel_as_a_file():
 
 def test_a_lost_file_is_made_anew(monkeypatch, tmp_path):
     """Where the file of the weights is gone, those of a rule are counted again."""
-    monkeypatch.setattr("albu_cutmix.sharing._folder", tmp_path)
+    monkeypatch.setattr("albu_cutmix.sharing._folder", (os.getpid(), tmp_path))
     by_rule, as_given = weighted(Million(), "sqrt"), weighted(Million(), np.ones(1_000_000))
     data = pickle.dumps(by_rule), pickle.dumps(as_given)
     for path in tmp_path.iterdir():

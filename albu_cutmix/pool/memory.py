@@ -46,8 +46,18 @@ class MemoryPool(BasePool):
         return self._donors[self._check_index(index)]
 
     def class_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[Any, ...]]:
-        """Return the classes of every donor. See `BasePool.class_rows`."""
-        return list_classes(map(_classes_of, self._donors))
+        """Return the classes of every donor. See `BasePool.class_rows`.
+
+        Raises:
+            InvalidArgumentError: If the first field of a donor holds no plain values.
+        """
+        try:
+            return list_classes(map(_classes_of, self._donors))
+        except (TypeError, ValueError) as error:  # lists in lists, and the like
+            raise InvalidArgumentError(
+                f"the first field of boxes must hold plain values to be classes: {error}. Give "
+                "`weighted` an array with a weight per donor."
+            ) from error
 
 
 def list_classes(
