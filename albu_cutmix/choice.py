@@ -22,8 +22,9 @@ def check_weights(weights: Any, count: int) -> NDArray[np.float64]:
         InvalidArgumentError: If they are not finite numbers of at least 0, one of them above 0.
     """
     try:
-        found = np.array(weights, np.float64)
-    except (TypeError, ValueError):
+        plain = np.asarray(weights)
+        found = np.array(plain, np.float64) if plain.dtype.kind in "iuf" else np.zeros(0)
+    except (TypeError, ValueError, OverflowError):
         found = np.zeros(0)
     if found.shape != (count,) or not np.isfinite(found).all() or (found < 0).any():
         raise InvalidArgumentError(

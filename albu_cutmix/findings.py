@@ -7,13 +7,17 @@ import html
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
+from albu_cutmix.checks import check_image
 from albu_cutmix.errors import DonorReadError, InvalidSampleError
 from albu_cutmix.progress import progress_bar
 from albu_cutmix.sample import Donor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Finding", "Findings", "find_problems"]
 
@@ -137,7 +141,7 @@ def _judge(pool: Any, index: int, seen: dict[bytes, tuple[int, str]]) -> Iterato
     """Yield what is wrong with one donor."""
     try:
         donor = pool.read(index)
-        image = np.ascontiguousarray(donor.image if isinstance(donor, Donor) else donor["image"])
+        name, image = _look(donor, f"donor {index}")
     except InvalidSampleError as error:
         yield Finding(index, pool.name_of(index), "contradiction", str(error))
         return
@@ -145,7 +149,6 @@ def _judge(pool: Any, index: int, seen: dict[bytes, tuple[int, str]]) -> Iterato
         what = "" if isinstance(error, DonorReadError) else f"{type(error).__name__}: "
         yield Finding(index, pool.name_of(index), "unreadable", f"{what}{error}")
         return
-    name = donor.id if isinstance(donor, Donor) else str(donor.get("id", ""))
     if isinstance(donor, Donor) and donor.bboxes is not None:
         yield from (Finding(index, name, *found) for found in _judge_bboxes(donor))
     key = hashlib.blake2b(f"{image.dtype}{image.shape}".encode(), digest_size=16)
@@ -153,6 +156,17 @@ def _judge(pool: Any, index: int, seen: dict[bytes, tuple[int, str]]) -> Iterato
     first, other = seen.setdefault(key.digest(), (index, name))
     if first != index:
         yield Finding(index, name, "duplicate", f"has the pixels of donor {first} ({other!r})")
+
+
+def _look(donor: Any, where: str) -> tuple[str, NDArray[Any]]:
+    """Return the name of a donor and its image, which no mapping was asked for yet."""
+    if isinstance(donor, Donor):
+        return donor.id, np.ascontiguousarray(donor.image)
+    try:
+        check_image(donor["image"], where)
+    except InvalidSampleError as error:  # nothing contradicts it: there is nothing to be seen
+        raise DonorReadError(str(error)) from error
+    return str(donor.get("id", "")), np.ascontiguousarray(donor["image"])
 
 
 def _judge_bboxes(donor: Donor) -> Iterator[tuple[str, str]]:

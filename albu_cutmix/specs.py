@@ -14,6 +14,7 @@ from typing import Any
 
 from albu_cutmix.errors import CutMixError, InvalidArgumentError
 from albu_cutmix.formats import coco_pool, folder_pool, pascal_voc_pool, yolo_pool
+from albu_cutmix.formats.brief import brief
 from albu_cutmix.wrappers import cached, mapped, packed, weighted
 
 __all__ = ["pool_from_spec"]
@@ -28,6 +29,9 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "weighted": weighted,
     "mapped": mapped,
 }
+
+DEEPEST = 32  # pools in pools
+MOST_VALUES = 10_000_000  # weights of as many donors
 
 
 def pool_from_spec(spec: Mapping[str, Any]) -> Any:
@@ -44,25 +48,56 @@ def pool_from_spec(spec: Mapping[str, Any]) -> Any:
     Traceback (most recent call last):
     albu_cutmix.errors.InvalidArgumentError: the pool {"format": "coco"} needs the argument ...
     """
+    _check_size(spec)
+    return _make(spec, 0)
+
+
+def _make(spec: Any, depth: int) -> Any:
+    """Return the pool of a spec that lies so deep in others."""
     if not isinstance(spec, Mapping):
         raise InvalidArgumentError(
             f"a pool as plain data must be a mapping with 'format', got {type(spec).__name__}."
         )
+    if depth > DEEPEST:
+        raise InvalidArgumentError(f"a pool as plain data must hold at most {DEEPEST} others.")
     arguments = {str(key): value for key, value in spec.items()}
     name = arguments.pop("format", None)
     if not isinstance(name, str) or name not in MAKERS:
         raise InvalidArgumentError(
-            f"a pool as plain data must have a 'format' of {', '.join(MAKERS)}, got {name!r}. "
-            "Other pools are given as objects: CutMix(pool)."
+            f"a pool as plain data must have a 'format' of {', '.join(MAKERS)}, got "
+            f"{brief(name)}. Other pools are given as objects: CutMix(pool)."
         )
     maker = MAKERS[name]
     _check_arguments(name, inspect.signature(maker), arguments)
     if isinstance(arguments.get("pool"), Mapping):
-        arguments["pool"] = pool_from_spec(arguments["pool"])
+        arguments["pool"] = _make(arguments["pool"], depth + 1)
     try:
         return maker(**arguments)
     except CutMixError as error:
         raise type(error)(f'{error} (of the pool {{"format": "{name}"}})') from error
+    # Plain data may hold any type where code would hold the right one.
+    except (TypeError, ValueError, OverflowError, OSError, RuntimeError) as error:
+        raise InvalidArgumentError(
+            f'the pool {{"format": "{name}"}} cannot be made of its arguments: '
+            f"{type(error).__name__}: {error}."
+        ) from error
+
+
+def _check_size(spec: Any) -> None:
+    """Raise for data without end: aliases make a few bytes of YAML into billions of values."""
+    rest, count = [spec], 0
+    while rest:
+        value = rest.pop()
+        count += 1
+        if count > MOST_VALUES:
+            raise InvalidArgumentError(
+                f"a pool as plain data must hold at most {MOST_VALUES} values. Does a part of it "
+                "hold itself, or do its aliases multiply? Give large pools as objects."
+            )
+        if isinstance(value, Mapping):
+            rest += value.values()
+        elif isinstance(value, list | tuple):
+            rest += value
 
 
 def _check_arguments(name: str, signature: inspect.Signature, arguments: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from albu_cutmix.errors import InvalidSampleError
 from albu_cutmix.formats import coco_pool
 from albu_cutmix.pool import BasePool, DonorPool
 from albu_cutmix.scenes import scene_pool
+from albu_cutmix.wrappers import weighted
 
 CROWD_RUNS = {"size": [HEIGHT, WIDTH], "counts": [0, 22, 165]}
 
@@ -176,3 +177,17 @@ def test_run_lengths_of_scenes_are_coco_s(corner: int) -> None:
     mask[0, 0] = corner
     rle = oracle.frPyObjects(run_lengths(mask), HEIGHT, WIDTH)
     np.testing.assert_array_equal(oracle.decode(rle), mask)
+
+
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_the_order_of_fields_says_nothing(tmp_path: Path, name: str) -> None:
+    """YAML sorts keys: classes, donors and digest are the same in any order of the fields."""
+    path, images = save_coco(tmp_path, change("annotations", 0, iscrowd=1))
+    fields = {"labels": "category_id", name: "iscrowd", "m": "area"}
+    one = coco_pool(path, images, fields=fields)
+    other = coco_pool(path, images, fields=dict(reversed(fields.items())))
+    assert list(one[0].fields) == list(other[0].fields) == ["labels", *sorted(["m", name])]
+    assert one.class_rows()[2] == other.class_rows()[2] == (4, 9)
+    assert one.digest() == other.digest()
+    weights = [weighted(pool, "inverse").weights.tolist() for pool in (one, other)]
+    assert weights[0] == weights[1]

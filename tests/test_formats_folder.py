@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from albu_cutmix.errors import (
     InvalidSampleError,
 )
 from albu_cutmix.formats import folder_pool
+from albu_cutmix.formats.folder import UNREAD
+from albu_cutmix.formats.paths import IMAGE_SUFFIXES
 
 DIGITS = Path(__file__).parents[2] / "shared" / "data" / "sign_digits" / "original_100px"
 
@@ -71,6 +74,49 @@ def test_what_is_hidden(root: Path) -> None:
     assert sorted(pool.findings) == sorted(f"{n} is hidden and was left out." for n in left_out)
 
 
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_indices_are_those_of_image_folder(root: Path, on_error: str) -> None:
+    """GIF and JPEG 2000, which `ImageFolder` does not read, are left out with a warning."""
+    folders = pytest.importorskip("torchvision.datasets", reason="torchvision is not installed")
+    for name in ("fig/b.gif", "fig/in/B.GIF", "pear/a.jp2", "pear/c.webp", "pear/d.TIFF"):
+        save_image(root / name)
+    with pytest.warns(UserWarning, match=r"left out 3 images\. .* ImageFolder does not read"):
+        pool = folder_pool(root, on_error=on_error)
+    theirs = folders.ImageFolder(root)
+    names = [(str(root / donor.id), pool.classes.index(donor.label)) for donor in pool]
+    assert names == theirs.samples
+    assert pool.classes == tuple(theirs.classes)
+    assert len(pool.findings) == 3
+
+
+def test_image_folder_reads_all_others() -> None:
+    """What is taken is exactly what `ImageFolder` takes."""
+    folder = pytest.importorskip("torchvision.datasets.folder", reason="no torchvision")
+    assert set(IMAGE_SUFFIXES) - set(UNREAD) == set(folder.IMG_EXTENSIONS)
+
+
+class Counted(str):
+    """A name that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str(self) == other
+
+    __hash__ = str.__hash__
+
+
+def test_classes_are_looked_up_once(root: Path) -> None:
+    """A class is sought once for all of its images, not once for each among all classes."""
+    for name in range(40):
+        (root / "pear" / f"{name}.png").touch()
+    Counted.compared = 0
+    names = [Counted(f"c{number}") for number in range(100)]
+    folder_pool(root, classes=[*names, "fig", "pear"])
+    assert Counted.compared < 200
+
+
 @pytest.mark.parametrize(
     ("harm", "words", "left"),
     [
@@ -99,6 +145,19 @@ def test_what_has_no_class(root: Path, harm: Any, words: str, left: int) -> None
     with pytest.warns(UserWarning, match=f"folder_pool left out 1 .*{words}"):
         pool = folder_pool(root, on_error="skip")
     assert len(pool) == left
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such paths there")
+def test_folders_deeper_than_a_path_can_say(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that no path reaches is told as one that cannot be listed."""
+    monkeypatch.chdir(root / "pear")
+    for _ in range(22):
+        Path("d" * 200).mkdir()
+        os.chdir("d" * 200)
+    with pytest.raises(DonorReadError, match="the folder cannot be listed: File name too long"):
+        folder_pool(root)
+    with pytest.warns(UserWarning, match="left out 1 folders"):
+        assert len(folder_pool(root, on_error="skip")) == 4
 
 
 def test_names_that_are_not_listed(root: Path) -> None:

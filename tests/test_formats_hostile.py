@@ -73,7 +73,7 @@ LETTERS = "[1, 2, 3, " + "4" * 10**6 + "]"
     ("cell", "words"),
     [
         pytest.param("__import__('os').system('true')", "must be numbers between", id="code"),
-        pytest.param(LETTERS, "must be numbers between", id="million-letters"),
+        pytest.param(LETTERS, "must have at most 1000 letters", id="million-letters"),
         pytest.param("[nan, 1, 2, 3]", "must be numbers between", id="nan"),
         pytest.param("[1, 2, 1e400, 3]", "it must be finite", id="1e400"),
         pytest.param("[1, 2, 3, 4" + "]" * 500, "must be numbers between", id="brackets"),

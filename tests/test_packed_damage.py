@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import mmap
+import os
 import struct
 import tracemalloc
 import zlib
@@ -107,7 +109,55 @@ def test_files_that_are_no_packed_pool(data, message, tmp_path):
 @pytest.mark.parametrize("name", ["gone.pack", "."])
 def test_names_that_are_no_file(name, tmp_path):
     """A missing file and a folder are told by name."""
-    check_refused(lambda: packed(tmp_path / name), "cannot be opened: .*(No such file|directory)")
+    check_refused(lambda: packed(tmp_path / name), "cannot be opened: .*(No such file|a folder)")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_pipes(tmp_path):
+    """A named pipe is refused and not waited for."""
+    os.mkfifo(tmp_path / "a.pack")
+    check_refused(lambda: packed(tmp_path / "a.pack"), "a.pack: cannot be opened: it is a folder,")
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory, mapped files left out."""
+    pages = [int(number) for number in Path("/proc/self/statm").read_text("ascii").split()]
+    return (pages[1] - pages[2]) * mmap.PAGESIZE
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is counted by /proc")
+def test_holes_take_no_memory(file):
+    """A small file with holes that states 400 million donors takes no memory for them."""
+    count = 400_000_000
+    data = file.read_bytes()
+    _, _, start, _, _ = LAYOUT.unpack(data[:64])
+    header = json.loads(data[start:])
+    header["places"] = ["array", "<i8", [count, 3], 64]
+    header["offsets"] = ["array", "<i8", [count + 1], 64]
+    text = json.dumps(header).encode()
+    prelude = LAYOUT.pack(
+        data[:16], 1, 30 * count, len(text), blake2b(text, digest_size=16).digest()
+    )
+    with file.open("wb") as out:
+        out.write(prelude)
+        out.seek(30 * count)
+        out.write(text)
+    before = resident()
+    pool = packed(file)
+    assert len(pool) == count
+    assert resident() - before < MEMORY
+    with pytest.raises(DonorReadError, match="donor 7 is damaged"):
+        pool[7]
+
+
+def test_lack_of_memory_is_damage(file, monkeypatch):
+    """Where a false record asks for more memory than there is the file is refused."""
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("albu_cutmix.wrappers.pack_file.decode", fail)
+    check_refused(lambda: packed(file), "its header is damaged: MemoryError")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.999])

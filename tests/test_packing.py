@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import albumentations as A
 import numpy as np
 import pytest
+from hostile_files import pixels, save_image, truncate
 
 from albu_cutmix import Donor, EmptyPoolError, InvalidArgumentError, InvalidSampleError
 from albu_cutmix.errors import DonorReadError
+from albu_cutmix.formats import folder_pool
 from albu_cutmix.pool import BasePool
 from albu_cutmix.scenes import scene_pool
-from albu_cutmix.wrappers import mapped, pack, packed, weighted
+from albu_cutmix.wrappers import cached, mapped, pack, packed, weighted
 
 PIXEL = np.zeros((7, 11, 3), np.uint8)
 
@@ -147,3 +150,44 @@ def test_what_cannot_be_packed(pool, error, message, tmp_path):
     with pytest.raises(error, match=message):
         pack(pool, tmp_path / "a.pack")
     assert names(tmp_path) == []
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """Class folders of five images; those of b, c and e cannot be read."""
+    for name in "abcde":
+        save_image(tmp_path / "root" / name / f"{name}.png", pixels(ord(name)))
+    for name in "bce":
+        truncate(tmp_path / "root" / name / f"{name}.png", 0.5)
+    return tmp_path / "root"
+
+
+@pytest.mark.parametrize("wrap", [lambda pool: pool, cached], ids=["bare", "cached"])
+def test_donors_that_cannot_be_read_are_left_out(wrap, damaged, tmp_path):
+    """No other donor takes their place in the file, and one warning tells of them."""
+    pool = folder_pool(damaged, on_error="skip")
+    words = f"pack left out 3 of 5 donors that cannot be read. {damaged}/b/b.png: is truncated"
+    with pytest.warns(UserWarning, match=re.escape(words)) as caught:
+        found = pack(wrap(pool), tmp_path / "a.pack")
+    (only,) = caught
+    assert only.filename == __file__
+    assert [(donor.id, donor.label) for donor in found] == [("a/a.png", "a"), ("d/d.png", "d")]
+    assert found.classes == tuple("abcde")
+    assert pool.skipped == 0
+
+
+def test_a_pool_that_skips_nothing_is_packed_whole_or_not(damaged, tmp_path):
+    """Where unreadable donors are errors nothing is written."""
+    with pytest.raises(DonorReadError, match=r"b\.png: is truncated"):
+        pack(folder_pool(damaged), tmp_path / "a.pack")
+    assert names(tmp_path) == ["root"]
+
+
+def test_no_donor_can_be_read(damaged, tmp_path):
+    """A file without donors is not written."""
+    for name in "ad":
+        truncate(damaged / name / f"{name}.png", 0.5)
+    pool = folder_pool(damaged, on_error="skip")
+    with pytest.raises(DonorReadError, match=r"none of 5 donors can be read\. .*a\.png: is trunc"):
+        pack(pool, tmp_path / "a.pack")
+    assert names(tmp_path) == ["root"]

@@ -210,3 +210,88 @@ def test_file_that_is_gone_is_named(files):
 def test_every_maker_is_among_the_kinds(files):
     """No kind of plain data goes untested."""
     assert set(pools(files)) == set(KINDS)
+
+
+def nested(depth: int, inner: dict) -> dict:
+    """A spec so deep in caches."""
+    for _ in range(depth):
+        inner = {"format": "cached", "pool": inner}
+    return inner
+
+
+def laughs() -> list:
+    """A list that would be 10**9 texts long, as aliases of YAML make it of some bytes."""
+    found: list = ["x"] * 10
+    for _ in range(8):
+        found = [found] * 10
+    return found
+
+
+ITSELF: dict = {"format": "cached"}
+ITSELF["pool"] = ITSELF
+ENDLESS: list = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        pytest.param({"megabytes": 10**400}, '"cached"', id="megabytes"),
+        pytest.param({"format": "weighted", "weights": [10**400]}, '"weighted"', id="weights"),
+        pytest.param({"format": "coco", "color": []}, '"coco"', id="color"),
+        pytest.param({"format": "coco", "json": None}, '"coco"', id="json"),
+        pytest.param({"format": "coco", "images": "a" * 5000}, '"coco"', id="images"),
+        pytest.param({"format": "folder", "root": ".", "classes": 5}, '"folder"', id="classes"),
+        pytest.param({"format": "folder", "root": ".", "classes": [[]]}, '"folder"', id="a-class"),
+        pytest.param({"format": "pascal_voc", "annotations": 5}, '"pascal_voc"', id="annotations"),
+        pytest.param({"format": "pascal_voc", "field": []}, '"pascal_voc"', id="field"),
+        pytest.param({"format": "mapped", "compose": {"transform": []}}, '"mapped"', id="compose"),
+        pytest.param({"format": "coco", "images": laughs()}, "at most 100000 values", id="laughs"),
+        pytest.param({"format": "coco", "images": ENDLESS}, "at most 100000 values", id="cycle"),
+        pytest.param(ITSELF, "at most 100000 values", id="itself"),
+        pytest.param(nested(10_000, {}), "must hold at most 32 others", id="deep"),
+        pytest.param({"format": laughs()[0][0][0][0][0][0]}, "must have a 'format'", id="format"),
+    ],
+)
+def test_values_of_a_wrong_type(spec, message, files, monkeypatch):
+    """Whatever plain data holds is a pool or our error, which names the format."""
+    monkeypatch.setattr("albu_cutmix.specs.MOST_VALUES", 100_000)  # a hundred times faster
+    coco = {"format": "coco", "json": str(files / "instances.json"), "images": str(files)}
+    defaults = {
+        "coco": coco,
+        "pascal_voc": {"annotations": [], "images": str(files)},
+        "folder": {},
+        "cached": {"pool": coco},
+        "weighted": {"pool": coco},
+        "mapped": {"pool": coco},
+    }
+    kind = spec.setdefault("format", "cached")
+    spec = spec if "pool" in spec else defaults.get(str(kind), {}) | spec
+    with pytest.raises(InvalidArgumentError, match=message) as caught:
+        pool_from_spec(spec)
+    assert len(str(caught.value)) < 600
+
+
+def test_any_error_of_a_maker_names_the_format(monkeypatch):
+    """A raw error of a function that makes pools is told with the format, and stays its cause."""
+
+    def fail() -> None:
+        raise OverflowError("too large")
+
+    monkeypatch.setitem(MAKERS, "coco", fail)
+    words = r'the pool \{"format": "coco"\} cannot be made .*: OverflowError: too large'
+    with pytest.raises(InvalidArgumentError, match=words) as caught:
+        pool_from_spec({"format": "coco"})
+    assert isinstance(caught.value.__cause__, OverflowError)
+
+
+def test_pools_may_lie_in_pools(files):
+    """Thirty-two are as many as anybody needs."""
+    coco = {
+        "format": "coco",
+        "json": str(files / "instances.json"),
+        "images": str(files / "images"),
+    }
+    assert len(pool_from_spec(nested(32, coco))) == 6
+    with pytest.raises(InvalidArgumentError, match="at most 32 others"):
+        pool_from_spec(nested(33, coco))

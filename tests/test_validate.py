@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +109,33 @@ def test_any_pool_can_be_looked_at() -> None:
     assert findings[1].message == "KeyError: 'image'"
 
 
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        pytest.param(None, "got NoneType", id="none"),
+        pytest.param("a.png", "got str", id="name"),
+        pytest.param(np.array([[None]]), "uint8, uint16 or float32, got object", id="objects"),
+        pytest.param(np.zeros((0, 0, 3), np.uint8), "at least one pixel", id="empty"),
+        pytest.param(np.zeros((4, 4), np.int64), "got int64", id="dtype"),
+    ],
+)
+def test_images_that_are_none(image: Any, words: str) -> None:
+    """What no mix could take is in the table, and those after it are looked at."""
+    items: list[Any] = [{"image": image}, {"image": pixels(0)}, {"image": pixels(0)}]
+    findings = dataset_pool(items).validate()
+    assert kinds(findings) == [(0, "unreadable"), (2, "duplicate")]
+    assert re.search(f"image must .*{words}.* in donor 0", findings[0].message)
+
+
 def test_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It prints aligned, cut to the terminal, and no text of a file moves the cursor."""
+    """It prints aligned, messages wrapped, and no text of a file moves the cursor."""
     monkeypatch.setenv("COLUMNS", "40")
-    rows = [Finding(7, "a\x1b[2J.png", "small", "x" * 100), Finding(10, "b", "outside", "y")]
+    rows = [Finding(7, "a\x1b[2J.png", "small", "x" * 40), Finding(10, "b", "outside", "y")]
     assert str(Findings(rows, 12)).splitlines() == [
         "2 findings in 12 donors: 1 small, 1 outside",
         "index  donor      kind     message",
-        "7      a?[2J.png  small    xxxxxxxxxxxxx",
+        "7      a?[2J.png  small    " + "x" * 30,
+        " " * 27 + "x" * 10,
         "10     b          outside  y",
     ]
 

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from albu_cutmix.errors import DonorReadError, InvalidArgumentError
+from albu_cutmix.formats.brief import brief
 from albu_cutmix.formats.coco_reader import CocoReader
-from albu_cutmix.formats.door import Door
+from albu_cutmix.formats.door import TARGETS, Door
 from albu_cutmix.formats.file_pool import FilePool
 from albu_cutmix.formats.images import FileOptions
-from albu_cutmix.formats.paths import check_folder, read_bytes
+from albu_cutmix.formats.paths import check_folder, check_path, read_bytes
 from albu_cutmix.formats.recipe import Recipe
 
 __all__ = ["coco_pool"]
 
 LARGEST_JSON = 2**34  # bytes; the largest public annotation files have some 10**9
-TARGETS = ("image", "mask", "masks", "bboxes", "keypoints")
 
 
 def coco_pool(
@@ -48,7 +48,8 @@ def coco_pool(
         images: The folder that every `file_name` is relative to.
         fields: Annotation key of each label field of the pipeline; `{"labels": "category_id"}`
             where None. Other keys give their values as they stand, numbers or strings;
-            "iscrowd" is 0 where an annotation has none.
+            "iscrowd" is 0 where an annotation has none. Donors have those of "category_id" first,
+            then by name: `weighted` reads the classes from the first.
         labels: What "category_id" becomes: "id" as in the file, "index" of the sorted ids from
             0 without gaps, or "name".
         masks: Whether donors have instance masks, shape (N, H, W), uint8, 0 or 1, row i of box
@@ -83,7 +84,7 @@ def coco_pool(
     options = FileOptions(max_pixels, color)
     door = Door("coco_pool", on_error)
     reader = CocoReader(
-        Path(json),
+        check_path(json, "json"),
         door,
         max_pixels,
         _check_fields(fields, keypoints=keypoints),
@@ -127,7 +128,7 @@ def _no_collector() -> Iterator[None]:
 
 def _check_labels(labels: str) -> str:
     if labels not in ("id", "index", "name"):
-        raise InvalidArgumentError(f"labels must be 'id', 'index' or 'name', got {labels!r}.")
+        raise InvalidArgumentError(f"labels must be 'id', 'index' or 'name', got {brief(labels)}.")
     return labels
 
 
@@ -141,14 +142,16 @@ def _check_fields(fields: Mapping[str, str] | None, *, keypoints: bool) -> dict[
     if not good:
         raise InvalidArgumentError(
             "fields must map names of label fields to annotation keys, such as "
-            f"{{'labels': 'category_id'}}, and not be named {', '.join(TARGETS)}; got {fields!r}."
+            f"{{'labels': 'category_id'}}, and not be named {', '.join(TARGETS)}; got "
+            f"{brief(fields)}."
         )
     if keypoints and "visible" in fields:
         raise InvalidArgumentError(
             "fields must not name 'visible', which with keypoints=True is the field of the "
-            f"keypoints; got {fields!r}. Give it another name."
+            f"keypoints; got {brief(fields)}. Give it another name."
         )
-    return dict(fields)
+    # In an order that no YAML changes: `weighted` asks the first for the classes.
+    return dict(sorted(fields.items(), key=lambda one: (one[1] != "category_id", one[0])))
 
 
 def _load(path: Path) -> dict[str, list[Any]]:

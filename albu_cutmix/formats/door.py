@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from albu_cutmix.boxes import to_xyxy
-from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
+from albu_cutmix.formats.brief import brief
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Door", "check_classes", "judge_bboxes", "near_image"]
+__all__ = ["TARGETS", "Door", "check_classes", "check_field", "judge_bboxes", "near_image"]
 
+TARGETS = ("image", "mask", "masks", "bboxes", "keypoints")
 SHOWN = 3  # first offenders named in the warning
 
 
@@ -34,7 +36,9 @@ class Door:
 
     def __init__(self, pool: str, on_error: str) -> None:
         if on_error not in ("raise", "skip"):
-            raise InvalidArgumentError(f"on_error must be 'raise' or 'skip', got {on_error!r}.")
+            raise InvalidArgumentError(
+                f"on_error must be 'raise' or 'skip', got {brief(on_error)}."
+            )
         self.pool, self.on_error = pool, on_error
         self.findings: list[str] = []
         self._announced: list[str] = []
@@ -45,6 +49,16 @@ class Door:
         if self.on_error == "raise":
             raise InvalidSampleError(f"{message} Correct it, or pass on_error='skip'.")
         self.leave_out(message, kind)
+
+    def refuse_folder(self, error: OSError) -> None:
+        """Raise DonorReadError for a folder that cannot be listed, or leave it out.
+
+        `os.walk` would pass over it without a word, and over all the images in it.
+        """
+        message = f"{error.filename}: the folder cannot be listed: {error.strerror}."
+        if self.on_error == "raise":
+            raise DonorReadError(f"{message} Allow it, or pass on_error='skip'.") from error
+        self.leave_out(message, "folders")
 
     def leave_out(self, message: str, kind: str) -> None:
         """Count what never enters, whatever `on_error` says; `announce` tells of it."""
@@ -79,10 +93,25 @@ def check_classes(classes: Sequence[str] | None) -> tuple[str, ...] | None:
     """
     if classes is None:
         return None
-    names = () if isinstance(classes, str) else tuple(classes)
-    if not names or len(set(names)) < len(names) or not all(isinstance(n, str) for n in names):
-        raise InvalidArgumentError(f"classes must be distinct names, got {classes!r}.")
+    several = hasattr(classes, "__iter__") and not isinstance(classes, str | Mapping)
+    names = tuple(classes) if several else ()
+    if not names or not all(isinstance(n, str) for n in names) or len(set(names)) < len(names):
+        raise InvalidArgumentError(f"classes must be distinct names, got {brief(classes)}.")
     return names
+
+
+def check_field(field: Any) -> str:
+    """Return the name of a label field.
+
+    Raises:
+        InvalidArgumentError: If it is none, or that of a target.
+    """
+    if not isinstance(field, str) or field in TARGETS:
+        raise InvalidArgumentError(
+            f"field must be the name of a label field, none of {', '.join(TARGETS)}; got "
+            f"{brief(field)}."
+        )
+    return field
 
 
 def judge_bboxes(

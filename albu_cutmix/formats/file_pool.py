@@ -115,6 +115,11 @@ class FilePool(SharedArrays, BasePool):
         )
 
     @property
+    def on_error(self) -> str:
+        """Whether an unreadable image is an error ("raise") or the next one is drawn ("skip")."""
+        return self._on_error
+
+    @property
     def findings(self) -> tuple[str, ...]:
         """What was left out of the annotations and why, one text each."""
         return tuple(self._findings)

@@ -17,6 +17,8 @@ from albu_cutmix.formats.recipe import Recipe
 
 __all__ = ["folder_pool"]
 
+UNREAD = (".gif", ".jp2")  # of IMAGE_SUFFIXES; ImageFolder reads all others
+
 
 def folder_pool(
     root: str | Path,
@@ -30,9 +32,10 @@ def folder_pool(
 
     The class label of a donor is the name of its folder. Images in folders below a class folder
     belong to that class. The order is that of `ImageFolder`: classes by name, then files by
-    name. A class folder without images is a class without donors, and what is hidden, such as
-    `.ipynb_checkpoints`, is left out; `findings` tells of both. Files are listed now; images are
-    opened when drawn.
+    name. GIF and JPEG 2000, which it does not read, are left out with a warning, so that indices
+    agree. A class folder without images is a class without donors, and what is hidden, such as
+    `.ipynb_checkpoints`, is left out, though `ImageFolder` takes it; `findings` tells of both.
+    Files are listed now; images are opened when drawn.
 
     Args:
         root: The folder of the class folders. An image that lies in it directly has no class,
@@ -65,9 +68,12 @@ def folder_pool(
     found = _list_images(door, folder)
     if known is None:
         known = tuple(sorted(found))
+    numbers = {name: number for number, name in enumerate(known)}
     files, codes = [], []
     for name in sorted(found):
-        if found[name] and name not in known:
+        if not found[name]:
+            continue
+        if name not in numbers:
             door.refuse(
                 f"{folder / name} must be one of the classes {list(known)}, got the folder "
                 f"{name!r} with {len(found[name])} images.",
@@ -75,7 +81,7 @@ def folder_pool(
             )
             continue
         files += [f"{name}/{file}" for file in found[name]]
-        codes += [known.index(name) for _ in found[name]]
+        codes += [numbers[name]] * len(found[name])
     door.announce()
     return FilePool(
         folder,
@@ -93,14 +99,14 @@ def folder_pool(
 def _list_images(door: Door, root: Path) -> dict[str, list[str]]:
     """Return the images of each class folder, relative to it."""
     found: dict[str, list[str]] = {}
-    for entry in sorted(root.iterdir()):
-        image = entry.name.lower().endswith(IMAGE_SUFFIXES)
-        if entry.is_dir():
-            if not _is_hidden(door, entry) and not _is_link(door, entry):
-                found[entry.name] = _list_below(door, entry)
-                if not found[entry.name]:
-                    door.note(f"{entry} holds no image.")
-        elif image and not _is_hidden(door, entry):
+    _, folders, names = next(os.walk(root, onerror=door.refuse_folder), (root, [], []))
+    for entry in (root / name for name in sorted(folders)):
+        if not _is_hidden(door, entry) and not _is_link(door, entry):
+            found[entry.name] = _list_below(door, entry)
+            if not found[entry.name]:
+                door.note(f"{entry} holds no image.")
+    for entry in (root / name for name in sorted(names)):
+        if entry.name.lower().endswith(IMAGE_SUFFIXES) and not _is_hidden(door, entry):
             door.refuse(
                 f"{entry} lies in no class folder. Move it into one; images without classes are "
                 "a table for frame_pool.",
@@ -112,7 +118,7 @@ def _list_images(door: Door, root: Path) -> dict[str, list[str]]:
 def _list_below(door: Door, root: Path) -> list[str]:
     """Return the images below a class folder in the order of `ImageFolder`."""
     found = []
-    for folder, below, names in os.walk(root):
+    for folder, below, names in os.walk(root, onerror=door.refuse_folder):
         here = Path(folder)
         below[:] = [
             name
@@ -120,11 +126,24 @@ def _list_below(door: Door, root: Path) -> list[str]:
             if not _is_hidden(door, here / name) and not _is_link(door, here / name)
         ]
         inside = "" if here == root else here.relative_to(root).as_posix()
-        for name in names:
-            if name.lower().endswith(IMAGE_SUFFIXES):
-                hidden = name.startswith(".") and _is_hidden(door, here / name)
-                found += [] if hidden else [(inside, name)]
+        found += [(inside, name) for name in names if _is_image(door, here, name)]
     return [f"{inside}/{name}" if inside else name for inside, name in sorted(found)]
+
+
+def _is_image(door: Door, folder: Path, name: str) -> bool:
+    """Return whether a file is an image of its class; the door hears of those left out."""
+    if not name.lower().endswith(IMAGE_SUFFIXES):
+        return False
+    if name.startswith(".") and _is_hidden(door, folder / name):
+        return False
+    unread = name.lower().endswith(UNREAD)
+    if unread:
+        door.leave_out(
+            f"{folder / name} is of a format that ImageFolder does not read, and would shift the "
+            "indices of all that follow. Convert it.",
+            "images",
+        )
+    return not unread
 
 
 def _is_hidden(door: Door, path: Path) -> bool:
@@ -137,7 +156,7 @@ def _is_hidden(door: Door, path: Path) -> bool:
 
 def _is_link(door: Door, folder: Path) -> bool:
     """Return whether a folder is a link; the door hears of it."""
-    if not folder.is_symlink():
+    if not os.path.islink(folder):  # noqa: PTH114 - pathlib raises where a path is too long
         return False
     door.refuse(
         f"{folder} is a link to a folder, which is not followed. Give the folder that really "

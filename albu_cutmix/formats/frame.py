@@ -12,7 +12,7 @@ import numpy as np
 from albu_cutmix.boxes import BBOX_FORMATS
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.formats.columns import Column, PackedNumbers
-from albu_cutmix.formats.door import Door, judge_bboxes
+from albu_cutmix.formats.door import Door, check_classes, check_field, judge_bboxes
 from albu_cutmix.formats.file_pool import FilePool
 from albu_cutmix.formats.frame_reader import (
     Rows,
@@ -103,7 +103,7 @@ def frame_pool(
     column = None if labels is None else label_column(labels, kept, str(label))
     known = _check_classes(column, classes, label)
     if table is not None and column is not None:
-        table = replace(table, columns={field: column})
+        table = replace(table, columns={check_field(field): column})
     door.announce()
     return FilePool(
         folder,
@@ -161,9 +161,10 @@ def _check_classes(
     column: Column | None, classes: Sequence[str] | int | None, label: str | None
 ) -> tuple[str, ...] | int | None:
     """Return the classes, and refuse a label that is none of them."""
-    if isinstance(classes, str) or (isinstance(classes, int) and classes < 1):
+    false = isinstance(classes, int) and (classes < 1 or isinstance(classes, bool))
+    if false or isinstance(classes, str):
         raise InvalidArgumentError(f"classes must be names or a count, got {classes!r}.")
-    known = classes if isinstance(classes, int) or classes is None else tuple(classes)
+    known = classes if isinstance(classes, int) else check_classes(classes)
     if column is None:
         return known
     if column.names is None:

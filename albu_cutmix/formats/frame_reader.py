@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.formats.brief import brief
 from albu_cutmix.formats.columns import Column
 from albu_cutmix.formats.door import Door
 from albu_cutmix.formats.number_text import parse_numbers
@@ -138,8 +139,8 @@ def box_cells(df: Any, bbox: str | Sequence[str]) -> Cells:
     """Return one cell per row: a sequence, a text, or None; or an array, shape (rows, 4)."""
     if isinstance(bbox, str):
         return read_cells(df, bbox, "bbox")
-    if len(bbox) != 4:
-        raise InvalidArgumentError(f"bbox must be one column or a list of four, got {bbox!r}.")
+    if not isinstance(bbox, list | tuple) or len(bbox) != 4:
+        raise InvalidArgumentError(f"bbox must be one column or a list of four, got {brief(bbox)}.")
     columns = [read_cells(df, column, "bbox") for column in bbox]
     if all(isinstance(column, np.ndarray) for column in columns):
         return np.column_stack(columns).astype(np.float64, copy=False)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from albu_cutmix.checks import IMAGE_DTYPES
 from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
+from albu_cutmix.formats.brief import brief
 from albu_cutmix.formats.paths import read_bytes
 
 if TYPE_CHECKING:
@@ -56,11 +57,12 @@ class FileOptions:
         whole = isinstance(self.max_pixels, int) and not isinstance(self.max_pixels, bool)
         if not whole or not 1 <= self.max_pixels <= LARGEST:
             raise InvalidArgumentError(
-                f"max_pixels must be a whole number from 1 to {LARGEST}, got {self.max_pixels!r}."
+                f"max_pixels must be a whole number from 1 to {LARGEST}, got "
+                f"{brief(self.max_pixels)}."
             )
-        if self.color not in FLAGS:
+        if not isinstance(self.color, str) or self.color not in FLAGS:
             raise InvalidArgumentError(
-                f"color must be one of {', '.join(FLAGS)}, got {self.color!r}."
+                f"color must be one of {', '.join(FLAGS)}, got {brief(self.color)}."
             )
 
 

@@ -21,7 +21,7 @@ def parse_numbers(text: str, *, longest: int = 1000) -> list[float]:
         longest: Most letters.
 
     Raises:
-        InvalidSampleError: If there is anything else in the text.
+        InvalidSampleError: If there is anything else in the text, or it is longer.
 
     >>> parse_numbers("[834.0, 222.0, 56.0, 36.0]")
     [834.0, 222.0, 56.0, 36.0]
@@ -29,7 +29,9 @@ def parse_numbers(text: str, *, longest: int = 1000) -> list[float]:
     inner = text.strip()
     if inner[:1] + inner[-1:] in ("[]", "()"):
         inner = inner[1:-1].strip()
-    if len(inner) > longest or not _LETTERS.fullmatch(inner):
+    if len(inner) > longest:
+        raise InvalidSampleError(f"must have at most {longest} letters, got {len(inner)}")
+    if not _LETTERS.fullmatch(inner):
         raise InvalidSampleError(f"must be numbers between commas or spaces, got {text[:80]!r}")
     try:
         return [float(part) for part in _BETWEEN.split(inner)] if inner else []

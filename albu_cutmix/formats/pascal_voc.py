@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from albu_cutmix.errors import DonorReadError, InvalidSampleError
+from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
+from albu_cutmix.formats.brief import brief
 from albu_cutmix.formats.columns import Column, PackedNumbers, PackedText
-from albu_cutmix.formats.door import Door, check_classes, judge_bboxes
+from albu_cutmix.formats.door import Door, check_classes, check_field, judge_bboxes
 from albu_cutmix.formats.file_pool import FilePool
 from albu_cutmix.formats.images import FileOptions
 from albu_cutmix.formats.number_text import parse_numbers
@@ -23,6 +24,8 @@ from albu_cutmix.formats.paths import (
     TEXT_LIMIT,
     check_folder,
     check_name,
+    check_path,
+    is_file,
     list_files,
     read_bytes,
 )
@@ -80,14 +83,14 @@ def pascal_voc_pool(
     door = Door("pascal_voc_pool", on_error)
     root = check_folder(images, "images")
     reader = _Reader(door, root, check_classes(classes))
-    for path in _find_annotations(annotations):
+    for path in _find_annotations(annotations, door):
         try:
             reader.read_file(path)
         except (DonorReadError, InvalidSampleError) as error:  # noqa: PERF203 - one file each
             if on_error == "raise":
                 raise
             door.leave_out(str(error), "annotation files")
-    table = reader.table(field)
+    table = reader.table(check_field(field))
     door.announce()
     listed = isinstance(annotations, str | Path)
     return FilePool(
@@ -104,11 +107,15 @@ def pascal_voc_pool(
     )
 
 
-def _find_annotations(annotations: str | Path | Sequence[str | Path]) -> list[Path]:
+def _find_annotations(annotations: Any, door: Door) -> list[Path]:
     if isinstance(annotations, str | Path):
         folder = check_folder(annotations, "annotations")
-        return [folder / name for name in list_files(folder, (".xml",))]
-    return [Path(path) for path in annotations]
+        return [folder / name for name in list_files(folder, (".xml",), door)]
+    if isinstance(annotations, Mapping) or not hasattr(annotations, "__iter__"):
+        raise InvalidArgumentError(
+            f"annotations must be a folder or a list of XML files, got {brief(annotations)}."
+        )
+    return [check_path(path, "annotations") for path in annotations]
 
 
 @dataclass
@@ -149,11 +156,11 @@ class _Reader:
         named = _text(tree, "filename")
         if named:
             check_name(named, str(path))
-            if (self.root / named).is_file():
+            if is_file(self.root / named):
                 return named
         for suffix in IMAGE_SUFFIXES:
             for name in (path.stem + suffix, path.stem + suffix.upper()):
-                if (self.root / name).is_file():
+                if is_file(self.root / name):
                     return name
         raise DonorReadError(
             f"{path}: has no image: neither its filename {named!r} nor {path.stem!r} with the "

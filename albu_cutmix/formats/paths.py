@@ -11,14 +11,21 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
+from albu_cutmix.formats.brief import brief
+
+if TYPE_CHECKING:
+    from albu_cutmix.formats.door import Door
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "check_folder",
     "check_name",
+    "check_path",
+    "is_file",
+    "is_there",
     "list_files",
     "read_bytes",
     "read_text",
@@ -113,13 +120,17 @@ def read_bytes(path: Path, limit: int) -> bytes:
                 # read() takes memory for all that it is asked for, which may be far from there.
                 data = file.read(min(limit, found.st_size) + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DonorReadError(f"{path}: cannot be read: {reason}.") from error
+        raise _unreadable(path, error) from error
     if data is None:
         raise DonorReadError(f"{path}: must be a file, got a folder, device or pipe.")
     if len(data) > limit:
         raise DonorReadError(f"{path}: must have at most {limit} bytes, got more.")
     return data
+
+
+def _unreadable(path: Path, error: Exception) -> DonorReadError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return DonorReadError(f"{path}: cannot be read: {reason}.")
 
 
 def read_text(path: Path) -> str:
@@ -133,6 +144,17 @@ def read_text(path: Path) -> str:
         ) from error
 
 
+def check_path(path: Any, argument: str) -> Path:
+    """Return what an argument names, which need not be there.
+
+    Raises:
+        InvalidArgumentError: If it is no text or path.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidArgumentError(f"{argument} must name a file, got {brief(path)}.")
+    return Path(path)
+
+
 def check_folder(path: Any, argument: str) -> Path:
     """Return a folder's absolute path.
 
@@ -143,19 +165,43 @@ def check_folder(path: Any, argument: str) -> Path:
         folder = Path(path).expanduser()
         if folder.is_dir():
             return folder.absolute()
-    except (TypeError, ValueError):
+    # No path, a user who is not there, letters or lengths that no name can have.
+    except (TypeError, RuntimeError, ValueError, OSError):
         pass
-    raise InvalidArgumentError(f"{argument} must be a folder that exists, got {path!r}.")
+    raise InvalidArgumentError(f"{argument} must be a folder that exists, got {brief(path)}.")
 
 
-def list_files(root: Path, suffixes: tuple[str, ...]) -> list[str]:
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file; a name that none can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """Return whether something has that name.
+
+    Raises:
+        DonorReadError: If it cannot be known: a folder on the way cannot be entered.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return True
+
+
+def list_files(root: Path, suffixes: tuple[str, ...], door: Door) -> list[str]:
     """Return the files below a folder with one of the suffixes, as sorted relative names.
 
     Links to folders are not followed. The order is that of the names, so it is the same on
-    every machine.
+    every machine. The door hears of folders that cannot be listed.
     """
     found = []
-    for folder, _, names in os.walk(root):
+    for folder, _, names in os.walk(root, onerror=door.refuse_folder):
         below = Path(folder).relative_to(root)
         found += [(below / n).as_posix() for n in names if n.lower().endswith(suffixes)]
     return sorted(found)

@@ -7,19 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from albu_cutmix.errors import DonorReadError, InvalidArgumentError
-from albu_cutmix.formats.door import Door
+from albu_cutmix.errors import InvalidArgumentError
+from albu_cutmix.formats.brief import brief
+from albu_cutmix.formats.data_yaml import is_yaml, read_data_yaml, read_names
+from albu_cutmix.formats.door import Door, check_field
 from albu_cutmix.formats.file_pool import FilePool
 from albu_cutmix.formats.images import FileOptions
-from albu_cutmix.formats.paths import IMAGE_SUFFIXES, check_folder, list_files, read_text
+from albu_cutmix.formats.paths import IMAGE_SUFFIXES, check_folder, check_path, is_file, list_files
 from albu_cutmix.formats.recipe import Recipe
 from albu_cutmix.formats.yolo_reader import YoloReader
 
 __all__ = ["yolo_pool"]
-
-YAML = (".yaml", ".yml")
 
 
 def yolo_pool(
@@ -73,24 +71,24 @@ def yolo_pool(
         ```
     """
     if isinstance(names, Mapping):
-        names = _read_names(names)  # JSON has no numbers as keys
+        names = read_names(names)  # JSON has no numbers as keys
     recipe = Recipe(yolo_pool, locals())
     options = FileOptions(max_pixels, color)
     door = Door("yolo_pool", on_error)
     if label_as not in ("index", "name"):
-        raise InvalidArgumentError(f"label_as must be 'index' or 'name', got {label_as!r}.")
+        raise InvalidArgumentError(f"label_as must be 'index' or 'name', got {brief(label_as)}.")
     source = str(images) if isinstance(images, str | Path) else "the list of images"
-    if isinstance(images, str | Path) and Path(images).suffix.lower() in YAML:
-        images, found = _read_data_yaml(Path(images))
+    if is_yaml(images):
+        images, found = read_data_yaml(Path(images), door)
         names = found if names is None else names
-    classes = _read_names(names)
+    classes = read_names(names)
     if label_as == "name" and classes is None:
         raise InvalidArgumentError("label_as='name' needs names, got None.")
-    root, files = _find_images(images)
+    root, files = _find_images(images, door)
     texts = _label_files(root, files, None if labels is None else check_folder(labels, "labels"))
     reader = YoloReader(door, texts, classes, masks)
     reader.read()
-    table = reader.table(field, named=label_as == "name")
+    table = reader.table(check_field(field), named=label_as == "name")
     door.announce()
     return FilePool(
         root,
@@ -105,77 +103,16 @@ def yolo_pool(
     )
 
 
-def _read_data_yaml(path: Path) -> tuple[list[Path], Any]:
-    """Return the image folders and names of a `data.yaml`."""
-    data = _load_yaml(path)
-    train = data.get("train")
-    folders = train if isinstance(train, list) else [train]
-    home = Path(os.path.realpath(path)).parent
-    found = []
-    for folder in folders:
-        if not isinstance(folder, str):
-            raise InvalidArgumentError(
-                f"{path}: 'train' must be a folder or a list of folders, got {train!r}."
-            )
-        below = home / str(data.get("path") or ".") / folder
-        resolved = Path(os.path.realpath(below))
-        if not resolved.is_dir():  # exports that mean their own folder by "../train/images"
-            resolved = Path(os.path.realpath(home / folder.removeprefix("../")))
-        # The text comes with the data: it must not lead to other files of this machine.
-        if not resolved.is_relative_to(home) or not resolved.is_dir():
-            raise InvalidArgumentError(
-                f"{path}: 'path' and 'train' must lead to a folder inside {home}, got {below}. "
-                "Pass the image folder itself, and names=<this file>."
-            )
-        found += [resolved / name for name in list_files(resolved, IMAGE_SUFFIXES)]
-    return found, data.get("names")
-
-
-def _load_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise DonorReadError(f"{path}: must be YAML, got {error}") from error
-    if not isinstance(data, dict):
-        raise DonorReadError(f"{path}: must be a YAML mapping, got {type(data).__name__}.")
-    return data
-
-
-def _read_names(names: Any) -> tuple[str, ...] | None:
-    """Return the class names in order, wherever they come from."""
-    if names is None:
-        return None
-    if isinstance(names, str | Path):
-        path = Path(names)
-        if path.suffix.lower() in YAML:
-            return _read_names(_load_yaml(path).get("names", ()))
-        names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
-    if isinstance(names, Mapping):
-        if set(names) != set(range(len(names))):
-            raise InvalidArgumentError(
-                f"names must number the classes from 0 without gaps, got {sorted(map(str, names))}."
-            )
-        names = [names[index] for index in range(len(names))]
-    if not isinstance(names, list | tuple) or not names:
-        raise InvalidArgumentError(
-            f"names must be a list, a mapping or a file of class names, got {names!r}."
-        )
-    if len(set(map(str, names))) < len(names):
-        raise InvalidArgumentError(f"names must be distinct, got {list(map(str, names))}.")
-    return tuple(map(str, names))
-
-
-def _find_images(images: Any) -> tuple[Path, list[str]]:
+def _find_images(images: Any, door: Door) -> tuple[Path, list[str]]:
     """Return the root and the files below it."""
     if isinstance(images, str | Path):
         root = check_folder(images, "images")
-        return root, list_files(root, IMAGE_SUFFIXES)
-    try:
-        paths = [Path(path).absolute() for path in images]
-    except TypeError as error:
+        return root, list_files(root, IMAGE_SUFFIXES, door)
+    if isinstance(images, Mapping) or not hasattr(images, "__iter__"):
         raise InvalidArgumentError(
-            f"images must be a folder, a data.yaml or a list of files, got {images!r}."
-        ) from error
+            f"images must be a folder, a data.yaml or a list of files, got {brief(images)}."
+        )
+    paths = [check_path(path, "images").absolute() for path in images]
     if not paths:
         return Path.cwd(), []
     root = Path(os.path.commonpath([path.parent for path in paths]))
@@ -188,7 +125,7 @@ def _label_files(root: Path, files: Sequence[str], labels: Path | None) -> list[
         texts = [(labels / name).with_suffix(".txt") for name in files]
     else:
         texts = [_beside(root / name).with_suffix(".txt") for name in files]
-    if files and not any(text.is_file() for text in texts):
+    if files and not any(map(is_file, texts)):
         raise InvalidArgumentError(
             f"labels must be the folder of the label texts, but none of {len(files)} images has "
             f"one; looked for {texts[0]} and so on. Pass labels=<folder>; background images only "

@@ -14,7 +14,7 @@ from albu_cutmix.errors import DonorReadError, InvalidSampleError
 from albu_cutmix.formats.columns import Column, PackedNumbers, PackedText
 from albu_cutmix.formats.door import Door, judge_bboxes, near_image
 from albu_cutmix.formats.number_text import parse_numbers
-from albu_cutmix.formats.paths import read_text
+from albu_cutmix.formats.paths import is_there, read_text
 from albu_cutmix.formats.segments import Segment, Segments
 from albu_cutmix.formats.table import BoxTable, group_rows
 
@@ -51,10 +51,8 @@ class YoloReader:
     def read(self) -> None:
         """Take every line of every text."""
         for image, text in enumerate(self.texts):
-            if not text.exists():
-                continue
             try:
-                content = read_text(text)
+                content = read_text(text) if is_there(text) else ""
             except DonorReadError as error:
                 if self.door.on_error == "raise":
                     raise
@@ -124,6 +122,7 @@ def _parse(line: str, *, masks: bool) -> list[float]:
 
     An error continues the sentence "file, line 3 ...".
     """
+    values = parse_numbers(line, longest=LONGEST_LINE)
     columns = len(line.split())
     if columns != 5 and (columns < 7 or columns % 2 == 0):
         raise InvalidSampleError(
@@ -135,7 +134,6 @@ def _parse(line: str, *, masks: bool) -> list[float]:
             f"is a box: with masks=True every line must be a polygon, {POLYGON}. Of a set that "
             "mixes both only boxes can be taken: masks=False"
         )
-    values = parse_numbers(line, longest=LONGEST_LINE)
     if len(values) != columns:
         raise InvalidSampleError(f"must be {BOX if columns == 5 else POLYGON}, got {line[:80]!r}")
     return values

@@ -46,7 +46,7 @@ class CachedPool(Wrapper):
     def __init__(self, pool: Any, megabytes: float = MEGABYTES) -> None:
         super().__init__(pool)
         number = isinstance(megabytes, (int, float)) and not isinstance(megabytes, bool)
-        if not number or not math.isfinite(megabytes) or megabytes <= 0:
+        if not number or not 0 < megabytes < math.inf:
             raise InvalidArgumentError(
                 f"megabytes must be a finite number above 0, got {megabytes!r}."
             )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import stat
 import struct
 import zlib
 from hashlib import blake2b
@@ -40,7 +41,15 @@ CHUNK = 2**20  # bytes that are hashed at once
 TABLES = {"places": "<i8", "offsets": "<i8", "codes": "<i4"}
 MAPPINGS = ("fields", "keypoint_fields", "aliases")  # parts that are left out where empty
 #: What Python and NumPy raise where text or numbers of a file are nothing they can read.
-FALSE = (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, AttributeError)
+FALSE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    AttributeError,
+    MemoryError,
+)
 
 
 def hash_of(data: bytes = b"") -> blake2b:
@@ -109,6 +118,8 @@ class PackFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # to open a named pipe waits for ever
+                raise DonorReadError(f"{path}: cannot be opened: it is a folder, device or pipe.")
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 prelude = Prelude.read(file.read(LAYOUT.size), size, path)
@@ -124,9 +135,10 @@ class PackFile:
             raise self._damaged("its header")
         try:
             self._read_header(header)
+            # Memory is taken where a donor is read: a file with holes states any number of them.
+            self._checked = np.zeros(self.count, np.bool_)
         except FALSE as error:
             raise self._damaged("its header", error) from error
-        self._checked = bytearray(self.count)
 
     def _read_header(self, header: bytes) -> None:
         found = {name: decode(part, self._take) for name, part in json.loads(header).items()}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zlib
 from array import array
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.errors import DonorReadError, InvalidArgumentError, InvalidSampleError
 from albu_cutmix.files import refused, whole_file
 from albu_cutmix.host.donors import check_pool
 from albu_cutmix.pool import MemoryPool, list_classes
@@ -28,6 +30,7 @@ from albu_cutmix.wrappers.pack_file import (
 )
 from albu_cutmix.wrappers.packed import PackedPool
 from albu_cutmix.wrappers.records import encode, encode_masks
+from albu_cutmix.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,23 +52,51 @@ def pack(pool: Any, path: str | Path, *, progress: bool | None = None) -> Packed
         progress: Whether to show a progress bar; None: where stderr is a terminal.
 
     Returns:
-        The pool that `packed(path)` gives.
+        The pool that `packed(path)` gives. Where `pool` was made with `on_error="skip"`, donors
+        that cannot be read are left out with a warning, and it has that many fewer.
 
     Raises:
         InvalidArgumentError: If the file cannot be written, or the pool draws by chance.
         InvalidSampleError: If a donor is no `Donor`, or holds what cannot be packed.
-        DonorReadError: If a donor cannot be read.
+        DonorReadError: If a donor cannot be read; where such are left out, if none can.
         EmptyPoolError: If the pool is empty.
     """
     check_pool(pool, "pool", InvalidArgumentError, optional=False)
     _check_chance(pool)
     _check_target(path)
+    lost: list[Exception] = []
     with whole_file(path) as file:
         writer = _Writer(file, path)
         indices = progress_bar(range(len(pool)), len(pool), progress, what="pack", unit="donor")
-        rows = list_classes(writer.add(pool[index], index) for index in indices)
+        rows = list_classes(writer.add(*found) for found in _read(pool, indices, lost))
+        if len(lost) == len(pool):
+            raise DonorReadError(f"none of {len(pool)} donors can be read. {lost[0]}") from lost[0]
         writer.finish(rows, getattr(pool, "classes", None))
+    if lost:
+        warnings.warn(
+            f"pack left out {len(lost)} of {len(pool)} donors that cannot be read. {lost[0]}",
+            UserWarning,
+            stacklevel=2,
+        )
     return PackedPool(path)
+
+
+def _read(pool: Any, indices: Iterable[int], lost: list[Exception]) -> Iterator[tuple[Any, int]]:
+    """Yield every donor and its index; `lost` takes the errors where a pool skips donors."""
+    inner = pool
+    while isinstance(inner, Wrapper):
+        inner = inner.pool
+    skips = getattr(inner, "on_error", "raise") == "skip"
+    for index in indices:
+        try:
+            # A draw of such a pool gives the next donor in place of one that cannot be read.
+            donor = pool.read(index) if skips else pool[index]
+        except (DonorReadError, InvalidSampleError) as error:
+            if not skips:
+                raise
+            lost.append(error)
+            continue
+        yield donor, index
 
 
 def _check_chance(pool: Any) -> None:
@@ -149,7 +180,7 @@ class _Writer:
     def _list_classes(self, donor: Donor) -> list[Any]:
         try:
             _, codes, classes = MemoryPool([donor]).class_rows()
-        except (TypeError, ValueError):  # a field of lists, or the like, names no classes
+        except InvalidArgumentError:  # a field of lists, or the like, names no classes
             self._has_classes = False
             return []
         return [classes[code] for code in codes.tolist()]
