@@ -4,6 +4,8 @@
 Photos of hands that sign a digit, 32 x 32 pixels, about 33 of each digit to train on, and a small
 net. What differs between the two runs of a seed is `p`, nothing else. CutMix's labels are soft: an
 image that shows 70 % of a 3 and 30 % of an 8 is taught as just that.
+
+Needs: pip install "albu_cutmix[examples]"
 """
 
 # %%
@@ -20,9 +22,27 @@ from torch.utils.data import DataLoader, Dataset
 from albu_cutmix import PRESETS, CutMix, Donor, MemoryPool, MixSchedule
 from albu_cutmix.scenes import SCENE_CLASSES, scene_pool
 
-DATA = Path(os.environ.get("EXAMPLE_DATA", "../shared/data"))  # not there: drawn scenes
 EPOCHS = int(os.environ.get("EXAMPLE_EPOCHS", "20"))
 SEEDS = (0, 1, 2)
+torch.set_num_threads(1)  # two: a third faster on quiet cores, several times slower on busy ones
+
+
+def find_data(name: str) -> Path | None:
+    """Return the folder of a data set, or None where there is none: then scenes are drawn."""
+    named = os.environ.get("EXAMPLE_DATA")
+    if named and not Path(named).is_dir():
+        way_out = "Set it to the folder that holds the data sets, or unset it."
+        raise NotADirectoryError(f"EXAMPLE_DATA must be a folder, got {named!r}. {way_out}")
+    # From the checkout, as a script is run, and from its examples/, where Jupyter begins.
+    places = [named] if named else ["../shared/data", "../../shared/data"]
+    folders = [Path(place, name) for place in places]
+    found = next((folder for folder in folders if folder.is_dir()), None)
+    if found is None:
+        print(f"no data in {' or '.join(map(str, folders))}: drawn scenes")
+    return found
+
+
+folder = find_data("sign_digits")
 
 # %% [markdown]
 # Both halves are pools: donors are drawn from the training half, never from the test.
@@ -31,9 +51,8 @@ SEEDS = (0, 1, 2)
 # %%
 def load() -> tuple[MemoryPool, MemoryPool]:
     """Return images with labels to train and to test on."""
-    file = DATA / "sign_digits" / "sign_digits_32.npz"
-    if file.is_file():
-        with np.load(file) as arrays:
+    if folder:
+        with np.load(folder / "sign_digits_32.npz") as arrays:
             halves = [(arrays[f"x_{half}"], arrays[f"y_{half}"]) for half in ("train", "test")]
         classes = [str(digit) for digit in range(10)]
         donors = [[Donor(x, label=str(y)) for x, y in zip(*half, strict=True)] for half in halves]
@@ -123,8 +142,8 @@ for p, found in scores.items():
     print(f"{name:12} accuracy {np.mean(found):.3f} ± {np.std(found, ddof=1):.3f} over 3 seeds")
 
 # %% [markdown]
-# At this budget the mix loses, some three points, and five times as many epochs change nothing
-# about it. Two likely reasons: the net is small and hardly overfits, so there is little to
-# regularise; and a hand lies in the middle before a bare wall, so that a patch from a corner shows
-# no hand and yet has its share of the label. The figures, and when they were measured:
+# On the hand signs the mix loses at this budget, two to three points, and five times as many epochs
+# change nothing about it. Two likely reasons: the net is small and hardly overfits, so there is
+# little to regularise; and a hand lies in the middle before a bare wall, so that a patch from a
+# corner shows no hand and yet has its share of the label. The figures, and when they were measured:
 # `docs/examples.md`.

@@ -4,6 +4,8 @@
 96 microscope images to train on, 24 to test, boxes of three kinds of cells. The detector is written
 here so that nothing is hidden: a map with a peak at the centre of each object, and its box there.
 What differs between the two runs of a seed is `p` of the mix, nothing else.
+
+Needs: pip install "albu_cutmix[examples]"
 """
 
 # %%
@@ -23,10 +25,28 @@ from albu_cutmix import PRESETS, CutMix
 from albu_cutmix.formats import pascal_voc_pool
 from albu_cutmix.scenes import scene_pool
 
-DATA = Path(os.environ.get("EXAMPLE_DATA", "../shared/data"))  # not there: drawn scenes
 EPOCHS = int(os.environ.get("EXAMPLE_EPOCHS", "10"))
 SEEDS = (0, 1, 2)
 HEIGHT, WIDTH, STRIDE = 120, 160, 8  # a cell of the map is 8 x 8 pixels
+torch.set_num_threads(1)  # two: a third faster on quiet cores, several times slower on busy ones
+
+
+def find_data(name: str) -> Path | None:
+    """Return the folder of a data set, or None where there is none: then scenes are drawn."""
+    named = os.environ.get("EXAMPLE_DATA")
+    if named and not Path(named).is_dir():
+        way_out = "Set it to the folder that holds the data sets, or unset it."
+        raise NotADirectoryError(f"EXAMPLE_DATA must be a folder, got {named!r}. {way_out}")
+    # From the checkout, as a script is run, and from its examples/, where Jupyter begins.
+    places = [named] if named else ["../shared/data", "../../shared/data"]
+    folders = [Path(place, name) for place in places]
+    found = next((folder for folder in folders if folder.is_dir()), None)
+    if found is None:
+        print(f"no data in {' or '.join(map(str, folders))}: drawn scenes")
+    return found
+
+
+folder = find_data("bccd_voc")
 
 # %% [markdown]
 # Each image is read and shrunk once. A list of samples, as the pipeline takes them, is a pool.
@@ -38,8 +58,7 @@ shrink = A.Compose([A.Resize(HEIGHT, WIDTH, interpolation=cv2.INTER_AREA)], bbox
 
 def load(split: str) -> list[dict]:
     """Return the samples of "train" or "val", small."""
-    folder = DATA / "bccd_voc"
-    if folder.is_dir():
+    if folder:
         names = (folder / "ImageSets" / "Main" / f"{split}.txt").read_text().split()
         files = [folder / "Annotations" / f"{name}.xml" for name in names]
         pool = pascal_voc_pool(files, folder / "JPEGImages")
@@ -197,7 +216,7 @@ for name, p in (("without", 0.0), ("with CutMix", 0.5)):
     print(f"{name:12} mAP {means.mean():.3f} ± {means.std(ddof=1):.3f} over 3 seeds ({each})")
 
 # %% [markdown]
-# The difference lies well inside the spread of three seeds: at this budget the mix neither helps
-# nor harms. The preset's patches touch no object of the primary, so in these crowded images they
-# are small. Seven of a hundred objects are platelets, a few pixels large at this size: their AP is
-# mostly noise.
+# On the blood cells the difference lies well inside the spread of three seeds: at this budget the
+# mix neither helps nor harms. The preset's patches touch no object of the primary, so in these
+# crowded images they are small. Seven of a hundred objects are platelets, a few pixels large at
+# this size: their AP is mostly noise.

@@ -4,6 +4,8 @@
 Many detection competitions give a folder of images and a table with one row per box, the box as a
 text such as "[834.0, 222.0, 56.0, 36.0]". This cell only makes such a table, here of blood cells;
 yours is `pd.read_csv("train.csv")`.
+
+Needs: pip install "albu_cutmix[examples]"
 """
 
 # %%
@@ -23,8 +25,25 @@ from albu_cutmix.formats import frame_pool, pascal_voc_pool
 from albu_cutmix.integrations.torch import detection_collate
 from albu_cutmix.scenes import scene_pool
 
-DATA = Path(os.environ.get("EXAMPLE_DATA", "../shared/data"))  # not there: drawn scenes
 WORK = Path(tempfile.mkdtemp())  # on Kaggle: Path("/kaggle/working")
+
+
+def find_data(name: str) -> Path | None:
+    """Return the folder of a data set, or None where there is none: then scenes are drawn."""
+    named = os.environ.get("EXAMPLE_DATA")
+    if named and not Path(named).is_dir():
+        way_out = "Set it to the folder that holds the data sets, or unset it."
+        raise NotADirectoryError(f"EXAMPLE_DATA must be a folder, got {named!r}. {way_out}")
+    # From the checkout, as a script is run, and from its examples/, where Jupyter begins.
+    places = [named] if named else ["../shared/data", "../../shared/data"]
+    folders = [Path(place, name) for place in places]
+    found = next((folder for folder in folders if folder.is_dir()), None)
+    if found is None:
+        print(f"no data in {' or '.join(map(str, folders))}: drawn scenes")
+    return found
+
+
+folder = find_data("bccd_voc")
 
 
 def make_table(donors, suffix: str) -> pd.DataFrame:
@@ -36,9 +55,9 @@ def make_table(donors, suffix: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-root, suffix = DATA / "bccd_voc" / "JPEGImages", ".jpg"
-if root.is_dir():
-    df = make_table(pascal_voc_pool(root.parent / "Annotations", root), suffix)
+if folder:
+    root, suffix = folder / "JPEGImages", ".jpg"
+    df = make_table(pascal_voc_pool(folder / "Annotations", root), suffix)
 else:
     root, suffix, scenes = WORK, ".png", scene_pool(24, size=(240, 320))
     for scene in scenes:
@@ -83,11 +102,13 @@ for name in ("paper", "detection"):
 
 # %% [markdown]
 # Images with rare classes give more donors. The mix stands before the tensor; what crops goes
-# before the mix, since donors should fill the image that the net sees.
+# before the mix, since donors should fill the image that the net sees. `to_spec()` says as plain
+# data what the pool is; a mix made of it is saved together with its pool.
 
 # %%
 params = A.BboxParams("coco", label_fields=["labels"], min_area=16)
-rare_first = weighted(donors, "sqrt")
+rare_first = weighted(donors, "sqrt").to_spec()
+print(rare_first)
 transform = A.Compose(
     [
         A.RandomSizedBBoxSafeCrop(256, 256),
@@ -140,9 +161,12 @@ images, targets, records = batches[0]
 print("a batch:", len(images), "images of", tuple(images[0].shape), "with", *targets[0])
 
 # %% [markdown]
-# Beside a checkpoint keep what made its images: the pipeline as a readable file, and its
-# fingerprint.
+# Beside a checkpoint keep what made its images: the pipeline as a readable file, and the packed
+# donors that it names. Loaded again, the pipeline has its pool, and the fingerprint of the mix is
+# the same: same settings, same donors.
 
 # %%
 A.save(transform, WORK / "policy.yaml", data_format="yaml")
-print("policy.yaml, fingerprint", transform.transforms[1].fingerprint)
+again = A.load(WORK / "policy.yaml", data_format="yaml")
+before, after = transform.transforms[1].fingerprint, again.transforms[1].fingerprint
+print(f"policy.yaml, fingerprint {before}, the same when loaded: {after == before}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import runpy
 import shutil
@@ -35,9 +36,8 @@ pytestmark = [
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Runs an example in an empty folder, on two cores, and returns what it prints."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
+    """Runs an example in an empty folder and returns what it prints."""
+    threads = torch.get_num_threads()  # examples set it
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
@@ -62,13 +62,49 @@ def check_counts(out: str) -> None:
     assert min(counts[3:]) > 0
 
 
+def finder(path: Path):
+    """Return what an example finds its data with, without running the rest of it."""
+    (found,) = [
+        node
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name == "find_data"
+    ]
+    names = {"os": os, "Path": Path}
+    exec(ast.unparse(found), names)  # our own file
+    return names["find_data"]
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_run_on_drawn_scenes(path, run, tmp_path):
-    """Without the real data an example runs on drawn scenes, and prints something."""
-    out = run(path, tmp_path / "nothing", epochs=1)
+    """Without the real data an example says that it runs on drawn scenes, and does."""
+    out = run(path, tmp_path, epochs=1)
     assert out.strip()
+    assert ("drawn scenes" in out) == (path in ON_FILES)
     if path.stem in LEAST:
         check_counts(out)
+    if path.stem == "kaggle":
+        assert "the same when loaded: True" in out
+
+
+@pytest.mark.parametrize("path", ON_FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("start", ["main", "main/examples"])
+def test_examples_find_their_data(path, start, tmp_path, monkeypatch, capsys):
+    """Data beside the checkout is found from the checkout and from its examples/."""
+    (tmp_path / "shared" / "data" / "set").mkdir(parents=True)
+    (tmp_path / start).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / start)
+    monkeypatch.delenv("EXAMPLE_DATA", raising=False)
+    found = finder(path)("set")
+    assert found.samefile(tmp_path / "shared" / "data" / "set")
+    assert finder(path)("other") is None
+    assert re.fullmatch(r"no data in .*other or .*other: drawn scenes\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("path", ON_FILES, ids=lambda path: path.stem)
+def test_a_wrong_folder_is_no_reason_to_draw_scenes(path, run, tmp_path):
+    """A folder that is named and not there is an error that names it and the way out."""
+    with pytest.raises(NotADirectoryError, match=r"a folder, got '.*nothing'\. .* or unset it"):
+        run(path, tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("path", ON_FILES, ids=lambda path: path.stem)
@@ -77,8 +113,10 @@ def test_examples_run_on_real_data(path, run):
     if not DATA.is_dir():
         pytest.skip("shared/data is not beside this checkout")
     out = run(path, DATA)
+    assert "drawn scenes" not in out
     if path.stem not in LEAST:
         assert "images mixed" in out
+        assert "the same when loaded: True" in out
         return
     check_counts(out)
     figure, least = LEAST[path.stem]
