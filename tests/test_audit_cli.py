@@ -137,6 +137,7 @@ def test_settings_are_checked_before_the_work(tmp_path, capsys):
         assert "p must be a probability" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default:pascal_voc_pool left out:UserWarning")
 def test_warnings_are_lines(tmp_path, capsys):
     """What a pool left out is one line on stderr, without the place in the code."""
     write_scenes(tmp_path, 2)

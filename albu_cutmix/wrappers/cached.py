@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -46,7 +45,7 @@ class CachedPool(Wrapper):
     def __init__(self, pool: Any, megabytes: float = MEGABYTES) -> None:
         super().__init__(pool)
         number = isinstance(megabytes, (int, float)) and not isinstance(megabytes, bool)
-        if not number or not 0 < megabytes < math.inf:
+        if not number or not 0 < megabytes <= sys.float_info.max:
             raise InvalidArgumentError(
                 f"megabytes must be a finite number above 0, got {megabytes!r}."
             )
