@@ -201,7 +201,7 @@ def ratio_of(times: dict[Any, list[float]], one: Any, other: Any) -> float:
 
 def at_least(what: str, figure: float, limit: float) -> str:
     """A line of the table whose bound is from below."""
-    verdict = "within" if figure >= limit else "OVER"
+    verdict = "within" if figure >= limit else "UNDER"
     return f"| {what} | >= {limit} x | {figure:.2f} x | {verdict} |"
 
 
