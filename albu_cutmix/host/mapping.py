@@ -89,7 +89,9 @@ def map_donor(donor: Donor, pipeline: Any, seed: int, mask_index_field: str | No
             if mask_index_field is not None:
                 parts["fields"][mask_index_field] = np.arange(len(masks))
     if masks is not None:
-        parts["masks"] = masks if len(masks) else np.zeros((0, *shape), np.uint8)
+        parts["masks"] = (
+            masks if len(masks) else np.zeros((0, *shape), np.asarray(donor.masks).dtype)
+        )
     if donor.keypoints is not None:
         points, numbers = _read_points(out["keypoints"], pipeline)
         parts["keypoints"] = points
