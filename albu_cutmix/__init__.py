@@ -1,5 +1,7 @@
 """CutMix for Albumentations that keeps every target true."""
 
+from albu_cutmix._backends import backend_info
+from albu_cutmix.batch import BatchCutMix
 from albu_cutmix.draw import draw_mix
 from albu_cutmix.errors import (
     CutMixError,
@@ -29,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "PRESETS",
     "AuditReport",
+    "BatchCutMix",
     "CutMix",
     "CutMixError",
     "Donor",
@@ -48,6 +51,7 @@ __all__ = [
     "UnsafeMixError",
     "attach_pool",
     "audit",
+    "backend_info",
     "cached",
     "dataset_pool",
     "draw_mix",

@@ -1,0 +1,94 @@
+"""Images and masks of a batch: bytes from the donor inside the patch, all else untouched.
+
+Three ways, equal in every byte: slices of host memory, the CUDA kernel, and torch's operations.
+Inputs are written to only in place.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from albu_cutmix.kernels import plan_launches, read_frames
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from albu_cutmix._backends import Library
+    from albu_cutmix.batch.plan import BatchPlan
+
+__all__ = ["mix_pixels"]
+
+
+def mix_pixels(
+    source: Any, target: Any, plan: BatchPlan, columns: int, library: Library, name: str
+) -> None:
+    """Write the mix of a batch into memory of the same shape.
+
+    Args:
+        source: (B, C, H, W), (B, H, W, C) or (B, H, W), of whole numbers.
+        target: Memory apart from it; or the very same array: in place.
+        plan: What goes where.
+        columns: The axis of W; that of H is the one before.
+        library: Of both arrays.
+        name: What the array is called in messages.
+    """
+    if library.way == "kernel":
+        reads, writes = (
+            read_frames(library.memory(one), columns, name) for one in (source, target)
+        )
+        launches = plan_launches(reads, writes, plan.order, plan.cycles, plan.patches)
+        library.launch(launches, target)
+    elif library.way == "operations":
+        _mix_by_operations(source, target, plan, columns, library)
+    elif target is source:
+        _mix_in_place(target, plan, columns)
+    else:
+        _copy_and_paste(source, target, plan, columns)
+
+
+def _copy_and_paste(
+    source: NDArray[Any], target: NDArray[Any], plan: BatchPlan, columns: int
+) -> None:
+    """Copy sample by sample and paste at once, while the sample is in the processor's cache."""
+    between: Any = (slice(None),) * (columns - 2)
+    rows = zip(plan.donors.tolist(), plan.patches.tolist(), strict=True)
+    for sample, (donor, (x_min, y_min, x_max, y_max)) in enumerate(rows):
+        np.copyto(target[sample], source[sample])
+        if x_max:
+            window = (*between, slice(y_min, y_max), slice(x_min, x_max))
+            target[(sample, *window)] = source[(donor, *window)]
+
+
+def _mix_in_place(batch: NDArray[Any], plan: BatchPlan, columns: int) -> None:
+    """Walk each cycle of donors: only what the last sample takes from the first is kept aside."""
+    between: Any = (slice(None),) * (columns - 2)
+    windows = [
+        (*between, slice(y_min, y_max), slice(x_min, x_max))
+        for x_min, y_min, x_max, y_max in plan.patches.tolist()
+    ]
+    for cycle in np.array_split(plan.order, plan.cycles):
+        samples = cycle.tolist()
+        for at in samples[-1:]:
+            last = (at, *windows[at])
+            kept = batch[(samples[0], *windows[at])].copy()
+        for sample, donor in pairwise(samples):
+            batch[(sample, *windows[sample])] = batch[(donor, *windows[sample])]
+        if samples:
+            batch[last] = kept
+
+
+def _mix_by_operations(
+    source: Any, target: Any, plan: BatchPlan, columns: int, library: Library
+) -> None:
+    """Gather whole donors and choose pixel by pixel: plain, and moves more than twice the bytes."""
+    x_min, y_min, x_max, y_max = (library.put(edge).reshape(-1, 1) for edge in plan.patches.T)
+    across, down = (library.put(np.arange(side))[None] for side in plan.shape[::-1])
+    inside = ((down >= y_min) & (down < y_max))[:, :, None]
+    inside = inside & ((across >= x_min) & (across < x_max))[:, None]
+    if source.ndim == 4:
+        inside = inside[:, None] if columns == 3 else inside[..., None]
+    donors = source[library.put(plan.donors)]
+    target.copy_(library.xp.where(inside, donors, source))

@@ -1,0 +1,152 @@
+"""The plan of a batch: every draw of every sample, on the host, before anything moves.
+
+The formulas are those of `geometry`, over arrays: row i equals the single sample's patch of the
+same draw. So a seed gives one plan, wherever the batch lives.
+"""
+
+from __future__ import annotations
+
+from math import exp, log
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from albu_cutmix.plan import PatchRule
+
+__all__ = ["CYCLES", "PLACEMENTS", "BatchPlan", "draw_plan", "place_rows"]
+
+PLACEMENTS = ("paper", "inside")
+#: Least length of a donor cycle. Short ones let many threads mix in place side by side; a sample's
+#: donor is uniform over the others whatever the length.
+CYCLES = {"permutation": 32, "pairs": 2}
+
+
+class BatchPlan(NamedTuple):
+    """What one call does to a batch of B samples.
+
+    Attributes:
+        shape: (height, width) of the samples.
+        order: A permutation of the samples, (B,) int64. Cut into cycles as `np.array_split` does,
+            a sample's donor is the next one of its cycle, the last one's the first.
+        cycles: How many cycles there are.
+        donors: Of which sample the patch is taken, (B,) int64; the sample itself where nothing
+            is pasted.
+        patches: Half-open xyxy, pixels, (B, 4) int64; zeros where nothing is pasted.
+        reasons: Why nothing is pasted: "", "p", "schedule", "no_donor" or "no_patch".
+    """
+
+    shape: tuple[int, int]
+    order: NDArray[np.int64]
+    cycles: int
+    donors: NDArray[np.int64]
+    patches: NDArray[np.int64]
+    reasons: list[str]
+
+    @property
+    def applied(self) -> NDArray[np.bool_]:
+        """Whether a patch is pasted, (B,)."""
+        return self.patches[:, 2] > 0
+
+    @property
+    def owned(self) -> NDArray[np.int64]:
+        """Pixels taken from the donor, (B,)."""
+        x_min, y_min, x_max, y_max = self.patches.T
+        owned: NDArray[np.int64] = (x_max - x_min) * (y_max - y_min)
+        return owned
+
+    @property
+    def weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shares of pixels owned by primary and donor, (B,) each; see `MixPlan.weights`."""
+        total = self.shape[0] * self.shape[1]
+        return (total - self.owned) / total, self.owned / total
+
+
+def draw_plan(
+    rng: np.random.Generator,
+    count: int,
+    shape: tuple[int, int],
+    rule: PatchRule,
+    *,
+    pairing: str = "permutation",
+    p: float = 1.0,
+    factor: float = 1.0,
+) -> BatchPlan:
+    """Draw a plan; always the same numbers of the stream, whatever p and the placement are.
+
+    Args:
+        rng: The source of randomness.
+        count: Number of samples.
+        shape: (height, width) of the samples.
+        rule: How patches are drawn.
+        pairing: One of `CYCLES`.
+        p: Probability that a sample is mixed.
+        factor: That of the schedule, on p.
+    """
+    order = rng.permutation(count)
+    draws = np.column_stack((rng.beta(rule.alpha, rule.alpha, count), rng.random((count, 5))))
+    gate = rng.random(count)
+    patches = place_rows(draws, shape, rule)
+    reasons = np.select(
+        [gate >= p, gate >= p * factor, np.full(count, count < 2), patches[:, 2] == 0],
+        ["p", "schedule", "no_donor", "no_patch"],
+        "",
+    ).tolist()
+    fired = np.array([reason == "" for reason in reasons], bool)
+    patches *= fired[:, None]
+    cycles = max(1, count // CYCLES[pairing])
+    donors = np.arange(count)
+    for cycle in np.array_split(order, cycles):
+        donors[cycle] = np.roll(cycle, -1)
+    donors = np.where(fired, donors, np.arange(count))
+    return BatchPlan(shape, order, cycles, donors, patches, reasons)
+
+
+def place_rows(
+    draws: NDArray[np.float64], shape: tuple[int, int], rule: PatchRule
+) -> NDArray[np.int64]:
+    """Return the patch of every draw, (B, 4), zeros where it has no pixel.
+
+    Args:
+        draws: The numbers of `PatchDraw`, one row per sample, (B, 6).
+        shape: (height, width), pixels.
+        rule: Placement "paper" or "inside", and its ranges.
+    """
+    place = _place_paper if rule.placement == "paper" else _place_inside
+    low, high = place(draws, np.array(shape[::-1]), rule)
+    return np.concatenate((low, high), 1) * (high > low).all(1, keepdims=True)
+
+
+Corners = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
+
+
+def _place_paper(
+    draws: NDArray[np.float64],
+    sides: NDArray[np.int64],
+    rule: PatchRule,  # noqa: ARG001
+) -> Corners:
+    """See `geometry.place_paper`. `sides` are (width, height)."""
+    ratio = np.sqrt(1.0 - draws[:, :1])
+    centre = (draws[:, 2:4] * sides).astype(np.int64)
+    half = (sides * ratio).astype(np.int64) // 2
+    return np.maximum(centre - half, 0), np.minimum(centre + half, sides)
+
+
+def _place_inside(draws: NDArray[np.float64], sides: NDArray[np.int64], rule: PatchRule) -> Corners:
+    """See `geometry.place_inside`. `sides` are (width, height)."""
+    (least, most), (narrow, wide) = rule.shares, rule.ratio_range
+    share = least + (most - least) * draws[:, 0]
+    ends = np.maximum(narrow, share).tolist(), np.minimum(wide, 1.0 / share).tolist()
+    # NumPy's exp and log may differ from the single sample's in the last bit.
+    ratio = np.array(
+        [
+            exp(log(low) + (log(high) - log(low)) * at)
+            for low, high, at in zip(*ends, draws[:, 1].tolist(), strict=True)
+        ]
+    )
+    shares = np.stack((np.sqrt(share * ratio), np.sqrt(share / ratio)), 1)
+    size = np.minimum((shares * sides + 0.5).astype(np.int64), sides)
+    low = (draws[:, 2:4] * (sides - size + 1)).astype(np.int64)
+    return low, low + size

@@ -1,0 +1,299 @@
+"""Padded batches for `BatchCutMix`, and lists again; public in `albu_cutmix.integrations.torch`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import default_collate
+
+from albu_cutmix.boxes import to_xyxy
+from albu_cutmix.checks import LARGEST, as_numbers, bbox_rows, check_fields
+from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.integrations.collate import (
+    Classes,
+    _check_boxes,
+    _part,
+    _stack_labels,
+    _to_chw,
+    _whole_numbers,
+)
+
+__all__ = ["MixCollate", "padded_collate", "unpad"]
+
+LAST_EXACT = 2**24  # float32 holds every whole number up to here
+
+
+def padded_collate(
+    samples: Sequence[Mapping[str, Any]],
+    *,
+    bbox_format: str = "pascal_voc",
+    label_field: str = "labels",
+    classes: Classes | None = None,
+    max_boxes: int | None = None,
+    label_key: str = "label",
+    drop: Collection[str] = (),
+) -> dict[str, torch.Tensor]:
+    """Collate results of a pipeline into the mapping that `BatchCutMix` takes.
+
+    What all samples hold is in the batch, what none holds is not. With other arguments than the
+    defaults: `partial(padded_collate, bbox_format="coco")`.
+
+    Args:
+        samples: Results of an `A.Compose`. Images of one size, (H, W, C) arrays or (C, H, W)
+            tensors; masks (H, W), or with channels where the image has them; values and dtype
+            stay as they are. Keypoints have x and y first, in pixels; further columns are kept,
+            so a third one can say which point it is.
+        bbox_format: Format of the pipeline's `BboxParams`.
+        label_field: Its label field with the classes: whole numbers, or names of `classes`.
+        classes: Names in the order of their numbers, or a number for each name.
+        max_boxes: Rows for boxes in every batch, so that shapes stay the same. None: as many as
+            the fullest sample of the batch needs.
+        label_key: Name of the class label: a whole number or a soft vector. With boxes, a key
+            that is also `label_field` is theirs.
+        drop: Keys that are left out. Any other key that no batch has a place for is refused.
+
+    Returns:
+        `image` (B, C, H, W), `mask` (B, H, W) or (B, C, H, W), `label` (B,) int64 or (B, K)
+        float32, `bboxes` (B, M, 5) float32 xyxy pixels and the class number, `num_bboxes` (B,)
+        int64, `keypoints` (B, K, 2+) float32 and `num_keypoints` (B,) int64. M and K are at least
+        1; unused rows are zeros.
+
+    Raises:
+        InvalidArgumentError: If `max_boxes` or `drop` is of another kind.
+        InvalidSampleError: If samples contradict each other or themselves; it names the sample.
+    """
+    _check_arguments(max_boxes, drop)
+    names = (f"sample {row} of the batch" for row in range(len(samples)))
+    parts = {at: _kept(sample, drop, at) for at, sample in zip(names, samples, strict=True)}
+    keys = _shared_keys(parts, {"image", "mask", "bboxes", "keypoints"}, label_key, label_field)
+    out = {"image": _stack([_to_chw(_part(p, "image", at), at) for at, p in parts.items()])}
+    shape = int(out["image"].shape[2]), int(out["image"].shape[3])
+    if "mask" in keys:
+        out["mask"] = _stack([_mask(p["mask"], shape, at) for at, p in parts.items()], "masks")
+    if label_key in keys:
+        out["label"] = _stack_labels([np.asarray(p[label_key]) for p in parts.values()], label_key)
+    if "bboxes" in keys:
+        rows = [_boxes(p, bbox_format, label_field, classes, shape, at) for at, p in parts.items()]
+        out["bboxes"], out["num_bboxes"] = _padded(rows, max_boxes)
+    if "keypoints" in keys:
+        points = _same_columns([_points(p["keypoints"], at) for at, p in parts.items()])
+        out["keypoints"], out["num_keypoints"] = _padded(points)
+    return out
+
+
+def unpad(batch: Mapping[str, Any]) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
+    """Return the lists that torchvision's detectors take from a padded batch, mixed or not.
+
+    All stays on its device. The counts are read once, which waits for the device. Images are
+    views of the batch. Whatever else the batch holds, such as masks and the record, stays there.
+
+    Args:
+        batch: What `BatchCutMix(layout="NCHW")` or `padded_collate` returned, as tensors: with
+            `image`, `bboxes` (B, M, 5+) whose fifth column is the class number, and `num_bboxes`.
+
+    Returns:
+        Images (C, H, W), and targets with `boxes` (N, 4) float32 xyxy pixels, `labels` (N,) int64
+        and, if the batch has them, `keypoints` (K, 2+).
+
+    Raises:
+        InvalidSampleError: If a part is missing, is no tensor, or has not the class column.
+    """
+    names = ["bboxes", *(["keypoints"] if "keypoints" in batch else [])]
+    for key in ("image", *names, *(f"num_{name}" for name in names)):
+        if not isinstance(_part(batch, key, "a batch to unpad"), torch.Tensor):
+            raise InvalidSampleError(
+                f"unpad takes tensors, got {type(batch[key]).__name__} for {key!r}."
+            )
+    rows = batch["bboxes"]
+    if rows.ndim != 3 or rows.shape[2] < 5:
+        raise InvalidSampleError(
+            "bboxes must have shape (B, M, 5 or more), xyxy and the class number, got "
+            f"{tuple(rows.shape)}. padded_collate makes them."
+        )
+    whole = {"boxes": rows[..., :4].float().contiguous(), "labels": rows[..., 4].long()}
+    whole |= {name: batch[name] for name in names[1:]}
+    counts = torch.stack([batch[f"num_{name}"] for name in names], 1).tolist()
+    ends = [dict(zip(whole, (count[0], *count), strict=True)) for count in counts]
+    targets = [
+        {name: part[row, : end[name]] for name, part in whole.items()}
+        for row, end in enumerate(ends)
+    ]
+    return list(batch["image"]), targets
+
+
+class MixCollate:
+    """A `collate_fn` that collates, then mixes the batch, in the worker that made it.
+
+    It is pickled with its parts, so workers may also be spawned.
+
+    Args:
+        mix: A `BatchCutMix`.
+        collate: What makes a batch of samples, such as `padded_collate`.
+        keys: Names of the parts, where samples are tuples such as (image, label). Mappings are
+            taken as they are.
+
+    Raises:
+        InvalidArgumentError: If an argument is of another kind.
+
+    >>> MixCollate(lambda batch: batch)([(1.0, 4), (2.0, 7)])["label"]
+    tensor([4, 7])
+    """
+
+    def __init__(
+        self,
+        mix: Callable[[dict[str, Any]], dict[str, Any]],
+        collate: Callable[[Any], Any] = default_collate,
+        keys: Sequence[str] = ("image", "label"),
+    ) -> None:
+        for name, value in (("mix", mix), ("collate", collate)):
+            if not callable(value):
+                raise InvalidArgumentError(f"{name} must be callable, got {value!r}.")
+        if isinstance(keys, str) or len(set(keys)) != len(keys):
+            raise InvalidArgumentError(f"keys must be a sequence of distinct names, got {keys!r}.")
+        self.mix, self.collate, self.keys = mix, collate, tuple(keys)
+
+    def __call__(self, samples: Sequence[Any]) -> dict[str, Any]:
+        """Return the mixed batch.
+
+        Raises:
+            InvalidSampleError: If the batch is neither a mapping nor has one part for each key.
+        """
+        batch = self.collate(samples)
+        if isinstance(batch, Mapping):
+            return self.mix(dict(batch))
+        if not isinstance(batch, (tuple, list)) or len(batch) != len(self.keys):
+            parts = f" of {len(batch)} parts" if isinstance(batch, (tuple, list)) else ""
+            raise InvalidSampleError(
+                f"a batch must be a mapping, or a tuple of the {len(self.keys)} parts "
+                f"{list(self.keys)}, got a {type(batch).__name__}{parts}. Name the parts of your "
+                "samples: MixCollate(mix, keys=(...))."
+            )
+        return self.mix(dict(zip(self.keys, batch, strict=True)))
+
+
+def _check_arguments(max_boxes: Any, drop: Any) -> None:
+    if max_boxes is not None and (type(max_boxes) is not int or max_boxes < 1):
+        raise InvalidArgumentError(f"max_boxes must be a whole number > 0, got {max_boxes!r}.")
+    if isinstance(drop, str):
+        raise InvalidArgumentError(f"drop must be a collection of keys, got {drop!r}.")
+
+
+def _kept(sample: Any, drop: Collection[str], where: str) -> dict[str, Any]:
+    if not isinstance(sample, Mapping):
+        raise InvalidSampleError(
+            f"{where} must be a mapping as A.Compose returns it, got a {type(sample).__name__}. "
+            "For tuples such as (image, label): MixCollate(mix, keys=(...))."
+        )
+    return {key: part for key, part in sample.items() if part is not None and key not in drop}
+
+
+def _shared_keys(
+    parts: Mapping[str, Mapping[str, Any]], known: set[str], label_key: str, label_field: str
+) -> set[str]:
+    """Return the keys that become parts of the batch, of which every sample has all."""
+    if not parts:
+        raise InvalidSampleError("a batch must have at least one sample, got none.")
+    there = set().union(*parts.values())
+    fields = {label_field} if "bboxes" in there else set()
+    strange = sorted(map(str, there - known - fields - {label_key}))
+    if strange:
+        raise InvalidSampleError(
+            f"samples hold {', '.join(map(repr, strange))}, which a batch has no place for. If it "
+            f"may be left out: partial(padded_collate, drop={strange})."
+        )
+    for where, sample in parts.items():
+        if there - set(sample):
+            lost = ", ".join(map(repr, sorted(there - set(sample))))
+            raise InvalidSampleError(f"{where} has no {lost}, others have.")
+    return there - fields
+
+
+def _stack(rows: Sequence[torch.Tensor], name: str = "images") -> torch.Tensor:
+    kinds = sorted({f"{tuple(row.shape)} {row.dtype}" for row in rows})
+    if len(kinds) > 1:
+        raise InvalidSampleError(
+            f"{name} of a batch must have one shape and dtype, got {', '.join(kinds)}. End the "
+            "pipeline with a crop or A.Resize."
+        )
+    return torch.stack(list(rows))
+
+
+def _mask(mask: Any, shape: tuple[int, int], where: str) -> torch.Tensor:
+    """Return a mask as (H, W), or (C, H, W)."""
+    if isinstance(mask, np.ndarray):
+        mask = torch.from_numpy(np.array(mask if mask.ndim != 3 else mask.transpose(2, 0, 1)))
+    got = tuple(getattr(mask, "shape", ()))
+    if len(got) not in (2, 3) or got[-2:] != shape:
+        raise InvalidSampleError(
+            f"mask must have the image's shape {shape}, a tensor with channels (C, H, W), got "
+            f"{got or type(mask).__name__} in {where}. ToTensorV2(transpose_mask=True) puts "
+            "channels first."
+        )
+    return mask
+
+
+def _boxes(
+    sample: Mapping[str, Any],
+    bbox_format: str,
+    label_field: str,
+    classes: Classes | None,
+    shape: tuple[int, int],
+    where: str,
+) -> torch.Tensor:
+    """Return the boxes of a sample with their class as (N, 5) float32."""
+    rows = bbox_rows(sample["bboxes"], where)
+    if rows.shape[1] != 4:
+        raise InvalidSampleError(
+            f"bboxes must have shape (N, 4), got {rows.shape} in {where}. Put the class into a "
+            "label field of BboxParams."
+        )
+    corners = to_xyxy(rows, bbox_format, shape)
+    _check_boxes(corners, shape, bbox_format, where)
+    labels = _whole_numbers(_part(sample, label_field, where), classes, where)
+    check_fields({label_field: labels}, len(rows), where)
+    if (labels.abs() > LAST_EXACT).any():
+        raise InvalidSampleError(
+            f"class numbers must be at most 2**24 to be exact in float32, got {labels.tolist()} "
+            f"in {where}. Number the classes from 0 or 1."
+        )
+    return torch.cat([torch.from_numpy(corners), labels[:, None]], 1).float()
+
+
+def _points(keypoints: Any, where: str) -> torch.Tensor:
+    """Return the keypoints of a sample, (K, 2+) float32; none as (0, 2)."""
+    expected = "keypoints must be finite numbers of shape (K, 2 or more), x and y first"
+    points = as_numbers(keypoints, expected, where)
+    points = points if points.size else np.zeros((0, 2))
+    if points.ndim != 2 or points.shape[1] < 2 or not (np.abs(points) < LARGEST).all():
+        raise InvalidSampleError(f"{expected}, got {points.tolist()} in {where}.")
+    return torch.from_numpy(points).float()
+
+
+def _same_columns(rows: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return keypoints whose samples without any have as many columns as the others."""
+    columns = sorted({row.shape[1] for row in rows if len(row)}) or [2]
+    if len(columns) > 1:
+        raise InvalidSampleError(
+            f"keypoints of a batch must have equally many columns, got {columns}."
+        )
+    return [row if len(row) else row.new_zeros(0, columns[0]) for row in rows]
+
+
+def _padded(
+    rows: Sequence[torch.Tensor], size: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return rows as (B, size, columns), filled up with zeros, and how many each sample has."""
+    counts = [len(row) for row in rows]
+    if size is not None and max(counts) > size:
+        fullest = counts.index(max(counts))
+        raise InvalidSampleError(
+            f"a sample must have at most max_boxes={size} boxes, got {counts[fullest]} in sample "
+            f"{fullest} of the batch. Pass a larger max_boxes, or None."
+        )
+    out = torch.zeros(len(rows), size or max(1, *counts), rows[0].shape[1])
+    for place, row in zip(out, rows, strict=True):
+        place[: len(row)] = row
+    return out, torch.tensor(counts)
