@@ -6,8 +6,10 @@ same draw. So a seed gives one plan, wherever the batch lives.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from math import exp, log
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +26,8 @@ PLACEMENTS = ("paper", "inside")
 CYCLES = {"permutation": 32, "pairs": 2}
 
 
-class BatchPlan(NamedTuple):
+@dataclass(frozen=True)
+class BatchPlan:
     """What one call does to a batch of B samples.
 
     Attributes:
@@ -45,19 +48,19 @@ class BatchPlan(NamedTuple):
     patches: NDArray[np.int64]
     reasons: list[str]
 
-    @property
+    @cached_property
     def applied(self) -> NDArray[np.bool_]:
         """Whether a patch is pasted, (B,)."""
         return self.patches[:, 2] > 0
 
-    @property
+    @cached_property
     def owned(self) -> NDArray[np.int64]:
         """Pixels taken from the donor, (B,)."""
         x_min, y_min, x_max, y_max = self.patches.T
         owned: NDArray[np.int64] = (x_max - x_min) * (y_max - y_min)
         return owned
 
-    @property
+    @cached_property
     def weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Shares of pixels owned by primary and donor, (B,) each; see `MixPlan.weights`."""
         total = self.shape[0] * self.shape[1]
@@ -89,19 +92,35 @@ def draw_plan(
     draws = np.column_stack((rng.beta(rule.alpha, rule.alpha, count), rng.random((count, 5))))
     gate = rng.random(count)
     patches = place_rows(draws, shape, rule)
-    reasons = np.select(
-        [gate >= p, gate >= p * factor, np.full(count, count < 2), patches[:, 2] == 0],
-        ["p", "schedule", "no_donor", "no_patch"],
-        "",
-    ).tolist()
-    fired = np.array([reason == "" for reason in reasons], bool)
+    fired = (gate < p * factor) & (patches[:, 2] > 0) & (count > 1)
+    reasons = [""] * count if fired.all() else _reasons(gate, patches, p, factor)
     patches *= fired[:, None]
     cycles = max(1, count // CYCLES[pairing])
-    donors = np.arange(count)
-    for cycle in np.array_split(order, cycles):
-        donors[cycle] = np.roll(cycle, -1)
-    donors = np.where(fired, donors, np.arange(count))
+    donors = np.where(fired, _next_of(order, cycles), np.arange(count))
     return BatchPlan(shape, order, cycles, donors, patches, reasons)
+
+
+def _reasons(
+    gate: NDArray[np.float64], patches: NDArray[np.int64], p: float, factor: float
+) -> list[str]:
+    """Return why a sample is not mixed, "" where it is."""
+    tests = [gate >= p, gate >= p * factor, np.full(len(gate), len(gate) < 2), patches[:, 2] == 0]
+    out: list[str] = np.select(tests, ["p", "schedule", "no_donor", "no_patch"], "").tolist()
+    return out
+
+
+def _next_of(order: NDArray[np.int64], cycles: int) -> NDArray[np.int64]:
+    """Return the sample that follows each one in its cycle; see `BatchPlan.order`."""
+    if not len(order):
+        return order
+    short, longer = divmod(len(order), cycles)
+    numbers = np.arange(cycles + 1)
+    first = numbers * short + np.minimum(numbers, longer)
+    following = np.arange(1, len(order) + 1)
+    following[first[1:] - 1] = first[:-1]
+    donors = np.empty_like(order)
+    donors[order] = order[following]
+    return donors
 
 
 def place_rows(

@@ -36,14 +36,14 @@ def batch_record(
     """
     size, applied = len(plan.donors), plan.applied
     rows = plan.patches.astype(np.int32)[:, None]
-    shape = np.tile(np.array(plan.shape, np.int32), (size, 1))
+    shape = np.full((size, 2), plan.shape, np.int32)
     unknown = np.where(applied, UNKNOWN, 0)
     put = library.close
     return MixRecord(
         version=put(np.full(size, VERSION)),
-        kind=[kind] * size,  # type: ignore[arg-type]  # every field holds a value per sample
+        kind=(kind,) * size,  # type: ignore[arg-type]  # every field holds a value per sample
         applied=put(applied),
-        reason=plan.reasons,  # type: ignore[arg-type]
+        reason=tuple(plan.reasons),  # type: ignore[arg-type]
         shape=put(shape),
         donors=put(np.where(applied, plan.donors, -1)[:, None]),
         seeds=put(np.full((size, 1), -1)),

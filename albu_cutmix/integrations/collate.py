@@ -16,7 +16,16 @@ from albu_cutmix.errors import InvalidSampleError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["classification_collate", "detection_collate"]
+__all__ = [
+    "Classes",
+    "check_boxes",
+    "classification_collate",
+    "detection_collate",
+    "part_of",
+    "stack_labels",
+    "to_chw",
+    "whole_numbers",
+]
 
 Classes = Sequence[str] | Mapping[str, int]
 
@@ -57,18 +66,18 @@ def detection_collate(
     images, targets = [], []
     for row, sample in enumerate(batch):
         where = f"sample {row} of the batch"
-        image = _to_chw(_part(sample, "image", where), where)
+        image = to_chw(part_of(sample, "image", where), where)
         shape = int(image.shape[-2]), int(image.shape[-1])
-        boxes = bbox_rows(_part(sample, "bboxes", where), where)[:, :4]
+        boxes = bbox_rows(part_of(sample, "bboxes", where), where)[:, :4]
         corners = to_xyxy(boxes, bbox_format, shape)
-        _check_boxes(corners, shape, bbox_format, where)
+        check_boxes(corners, shape, bbox_format, where)
         target = {
             "boxes": torch.from_numpy(corners.astype(np.float32)),
-            "labels": _whole_numbers(_part(sample, label_field, where), classes, where),
+            "labels": whole_numbers(part_of(sample, label_field, where), classes, where),
         }
         target["iscrowd"] = torch.zeros(len(boxes), dtype=torch.int64)
         if "iscrowd" in sample:
-            target["iscrowd"] = _whole_numbers(sample["iscrowd"], None, where)
+            target["iscrowd"] = whole_numbers(sample["iscrowd"], None, where)
         target["area"] = (target["boxes"][:, 2:] - target["boxes"][:, :2]).prod(1)
         if sample.get("masks") is not None:
             masks = _mask_rows(sample, mask_index_field, shape, where)
@@ -104,7 +113,7 @@ def classification_collate(
     """
     names = [f"sample {row} of the batch" for row in range(len(batch))]
     images = [
-        _to_chw(_part(sample, image_key, where), where)
+        to_chw(part_of(sample, image_key, where), where)
         for sample, where in zip(batch, names, strict=True)
     ]
     if len({(image.shape, image.dtype) for image in images}) > 1:
@@ -114,7 +123,7 @@ def classification_collate(
             "pipeline with a crop or A.Resize."
         )
     labels = [
-        np.asarray(_part(sample, label_key, where))
+        np.asarray(part_of(sample, label_key, where))
         for sample, where in zip(batch, names, strict=True)
     ]
     if any(f"{label_key}_donor" in sample for sample in batch):
@@ -123,16 +132,16 @@ def classification_collate(
             f"'{label_key}_donor'). Collate them with torch's default_collate, and give both to "
             "soft_cross_entropy."
         )
-    return torch.stack(images), _stack_labels(labels, label_key), _records(batch, record_key)
+    return torch.stack(images), stack_labels(labels, label_key), _records(batch, record_key)
 
 
-def _part(sample: Mapping[str, Any], key: str, where: str) -> Any:
+def part_of(sample: Mapping[str, Any], key: str, where: str) -> Any:
     if sample.get(key) is None:
         raise InvalidSampleError(f"{where} must hold {key!r}, got {sorted(map(str, sample))}.")
     return sample[key]
 
 
-def _to_chw(image: Any, where: str) -> torch.Tensor:
+def to_chw(image: Any, where: str) -> torch.Tensor:
     """Return an image as a (C, H, W) tensor with memory of its own."""
     if isinstance(image, torch.Tensor):
         if image.ndim != 3:
@@ -145,7 +154,7 @@ def _to_chw(image: Any, where: str) -> torch.Tensor:
     return torch.from_numpy(np.array(planes, order="C"))
 
 
-def _check_boxes(
+def check_boxes(
     boxes: NDArray[np.float64], shape: tuple[int, int], bbox_format: str, where: str
 ) -> None:
     """Raise for boxes that are none in this format, as those of another one mostly are."""
@@ -157,12 +166,12 @@ def _check_boxes(
         raise InvalidSampleError(
             f"box {row} of {where}, read as {bbox_format!r}, must lie in its image of width "
             f"{shape[1]}, height {shape[0]}, got xyxy {boxes[row].round(1).tolist()}. Is it the "
-            "format of the pipeline's BboxParams? Pass it: partial(detection_collate, "
+            "format of the pipeline's BboxParams? Pass it: collate_fn=partial(..., "
             "bbox_format=...)."
         )
 
 
-def _whole_numbers(values: Any, classes: Classes | None, where: str) -> torch.Tensor:
+def whole_numbers(values: Any, classes: Classes | None, where: str) -> torch.Tensor:
     """Return labels of boxes as (N,) int64; names by their number."""
     if classes is not None and not isinstance(classes, Mapping):
         classes = {name: number for number, name in enumerate(classes)}
@@ -173,7 +182,7 @@ def _whole_numbers(values: Any, classes: Classes | None, where: str) -> torch.Te
             known = "no classes were given" if classes is None else f"classes are {list(classes)}"
             raise InvalidSampleError(
                 f"labels must be whole numbers or names of classes, got {value!r} in {where}, and "
-                f"{known}. Pass them: partial(detection_collate, classes={{'cat': 1, 'dog': 2}})."
+                f"{known}. Pass them: collate_fn=partial(..., classes={{'cat': 1, 'dog': 2}})."
             )
         out.append(int(number))
     return torch.tensor(out, dtype=torch.int64)
@@ -190,7 +199,7 @@ def _mask_rows(
             f"masks of {where} must have the image's shape {shape}, got {odd[0]}."
         )
     if field is not None:
-        rows = _whole_numbers(_part(sample, field, where), None, where).tolist()
+        rows = whole_numbers(part_of(sample, field, where), None, where).tolist()
         wrong = [row for row in rows if not 0 <= row < len(masks)]
         if wrong:
             raise InvalidSampleError(
@@ -213,7 +222,7 @@ def _check_rows(target: Mapping[str, torch.Tensor], count: int, where: str) -> N
         )
 
 
-def _stack_labels(labels: Sequence[Any], label_key: str) -> torch.Tensor:
+def stack_labels(labels: Sequence[Any], label_key: str) -> torch.Tensor:
     """Return soft labels as (B, K) float32, whole ones as (B,) int64."""
     kinds = {(label.shape, label.dtype.kind in "iu") for label in labels}
     if kinds == {((), True)}:

@@ -14,11 +14,11 @@ from albu_cutmix.checks import LARGEST, as_numbers, bbox_rows, check_fields
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.integrations.collate import (
     Classes,
-    _check_boxes,
-    _part,
-    _stack_labels,
-    _to_chw,
-    _whole_numbers,
+    check_boxes,
+    part_of,
+    stack_labels,
+    to_chw,
+    whole_numbers,
 )
 
 __all__ = ["MixCollate", "padded_collate", "unpad"]
@@ -69,12 +69,12 @@ def padded_collate(
     names = (f"sample {row} of the batch" for row in range(len(samples)))
     parts = {at: _kept(sample, drop, at) for at, sample in zip(names, samples, strict=True)}
     keys = _shared_keys(parts, {"image", "mask", "bboxes", "keypoints"}, label_key, label_field)
-    out = {"image": _stack([_to_chw(_part(p, "image", at), at) for at, p in parts.items()])}
+    out = {"image": _stack([to_chw(part_of(p, "image", at), at) for at, p in parts.items()])}
     shape = int(out["image"].shape[2]), int(out["image"].shape[3])
     if "mask" in keys:
         out["mask"] = _stack([_mask(p["mask"], shape, at) for at, p in parts.items()], "masks")
     if label_key in keys:
-        out["label"] = _stack_labels([np.asarray(p[label_key]) for p in parts.values()], label_key)
+        out["label"] = stack_labels([np.asarray(p[label_key]) for p in parts.values()], label_key)
     if "bboxes" in keys:
         rows = [_boxes(p, bbox_format, label_field, classes, shape, at) for at, p in parts.items()]
         out["bboxes"], out["num_bboxes"] = _padded(rows, max_boxes)
@@ -103,7 +103,7 @@ def unpad(batch: Mapping[str, Any]) -> tuple[list[torch.Tensor], list[dict[str, 
     """
     names = ["bboxes", *(["keypoints"] if "keypoints" in batch else [])]
     for key in ("image", *names, *(f"num_{name}" for name in names)):
-        if not isinstance(_part(batch, key, "a batch to unpad"), torch.Tensor):
+        if not isinstance(part_of(batch, key, "a batch to unpad"), torch.Tensor):
             raise InvalidSampleError(
                 f"unpad takes tensors, got {type(batch[key]).__name__} for {key!r}."
             )
@@ -251,8 +251,8 @@ def _boxes(
             "label field of BboxParams."
         )
     corners = to_xyxy(rows, bbox_format, shape)
-    _check_boxes(corners, shape, bbox_format, where)
-    labels = _whole_numbers(_part(sample, label_field, where), classes, where)
+    check_boxes(corners, shape, bbox_format, where)
+    labels = whole_numbers(part_of(sample, label_field, where), classes, where)
     check_fields({label_field: labels}, len(rows), where)
     if (labels.abs() > LAST_EXACT).any():
         raise InvalidSampleError(

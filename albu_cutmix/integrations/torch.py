@@ -14,13 +14,17 @@ except ModuleNotFoundError as error:
     raise missing("torch", "PyTorch", "albu_cutmix[torch]") from error
 
 from albu_cutmix.integrations.collate import classification_collate, detection_collate
+from albu_cutmix.integrations.padding import MixCollate, padded_collate, unpad
 
 __all__ = [
+    "MixCollate",
     "MixedAccuracy",
     "classification_collate",
     "detection_collate",
     "mixed_accuracy",
+    "padded_collate",
     "soft_cross_entropy",
+    "unpad",
 ]
 
 
