@@ -136,6 +136,7 @@ def classification_collate(
 
 
 def part_of(sample: Mapping[str, Any], key: str, where: str) -> Any:
+    """Return a part of a sample; raise InvalidSampleError where it has none."""
     if sample.get(key) is None:
         raise InvalidSampleError(f"{where} must hold {key!r}, got {sorted(map(str, sample))}.")
     return sample[key]
