@@ -13,6 +13,7 @@ from typing import Any
 from albu_cutmix.commands import add_commands, seed
 from albu_cutmix.data_arguments import add_data, open_pool, with_data
 from albu_cutmix.demo import run as run_demo
+from albu_cutmix.doctor import examine, find_trouble
 from albu_cutmix.errors import CutMixError
 from albu_cutmix.scenes import scene_pool
 
@@ -63,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=seed, default=0, help="seed of the draws (default 0)")
     demo.set_defaults(run=_run_demo)
     add_commands(commands)
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what is installed, and what batches can be mixed with",
+        description="Say what is installed, what batches can be mixed with, and what not and why.",
+        epilog="Exit code 0: all is well; 1: the installation is in trouble.",
+    )
+    doctor.set_defaults(run=_run_doctor)
     return parser
 
 
@@ -71,3 +79,9 @@ def _run_demo(args: argparse.Namespace) -> int:
     pool = open_pool(args) if with_data(args) else scene_pool(10)
     print(run_demo(pool, Path(args.out), n=args.n, seed=args.seed))
     return 0
+
+
+def _run_doctor(args: argparse.Namespace) -> int:  # noqa: ARG001 - it has none
+    """Say what is here."""
+    print("\n".join(examine()))
+    return 1 if find_trouble() else 0
