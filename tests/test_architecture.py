@@ -55,7 +55,7 @@ def test_data_flows_one_way():
         check=False,
     )
     assert out.returncode == 0, out.stdout
-    assert "2 kept, 0 broken" in out.stdout
+    assert "3 kept, 0 broken" in out.stdout
 
 
 def test_layers_check_can_fail(tmp_path):

@@ -31,6 +31,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:pascal_voc_pool left out:UserWarning"),  # as in the data
     pytest.mark.filterwarnings("ignore:.*use of fork\\(\\):DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),  # Lightning's own
+    pytest.mark.filterwarnings("ignore:.*:lightning.fabric.utilities.warnings.PossibleUserWarning"),
 ]
 
 
@@ -114,6 +116,11 @@ def test_examples_run_on_real_data(path, run):
         pytest.skip("shared/data is not beside this checkout")
     out = run(path, DATA)
     assert "drawn scenes" not in out
+    if path.stem == "batches":
+        assert float(re.findall(r"accuracy of the others ([\d.]+)", out)[-1]) > 0.8
+        assert len(re.findall(r"boxes of a batch .* [1-9]\d* from donors", out)) == 3
+        assert re.search(r"Lightning: [1-9]\d* of \d+ images mixed", out)
+        return
     if path.stem not in LEAST:
         assert "images mixed" in out
         assert "the same when loaded: True" in out

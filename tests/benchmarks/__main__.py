@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import audit
+import batches
 import cv2
 import instances
 import placement
@@ -16,6 +17,6 @@ if __name__ == "__main__":
     cv2.setNumThreads(1)
     print("| what | bound | figure | |\n|---|---|---|---|")
     tables = (*transform.rows(), instances.instances(), safety.rows(), *placement.rows())
-    for rows in (*tables, pools.rows(), audit.rows()):
+    for rows in (*tables, pools.rows(), audit.rows(), batches.rows()):
         for line in rows:
             print(line, flush=True)
