@@ -211,7 +211,7 @@ EXPORT void shim_forget(Address address) {
     }
 }
 
-// The number of arguments of a kernel and their sizes (up to 8), or -1 if there is none of the name.
+// The number of arguments of a kernel and their sizes (up to 8), or -1 if no kernel has the name.
 EXPORT int shim_parameters(const char* name, Address* sizes) {
     const Kernel* kernel = find_kernel(name);
     if (!kernel) return -1;

@@ -83,7 +83,7 @@ def _mix_in_place(batch: NDArray[Any], plan: BatchPlan, columns: int) -> None:
 def _mix_by_operations(
     source: Any, target: Any, plan: BatchPlan, columns: int, library: Library
 ) -> None:
-    """Gather whole donors and choose pixel by pixel: plain, and moves more than twice the bytes."""
+    """Gather whole donors and choose pixel by pixel: it moves 2.5 times the bytes."""
     x_min, y_min, x_max, y_max = (library.put(edge).reshape(-1, 1) for edge in plan.patches.T)
     across, down = (library.put(np.arange(side))[None] for side in plan.shape[::-1])
     inside = ((down >= y_min) & (down < y_max))[:, :, None]
@@ -91,4 +91,4 @@ def _mix_by_operations(
     if source.ndim == 4:
         inside = inside[:, None] if columns == 3 else inside[..., None]
     donors = source[library.put(plan.donors)]
-    target.copy_(library.xp.where(inside, donors, source))
+    library.xp.where(inside, donors, source, out=target)

@@ -1,7 +1,7 @@
 // Mix a batch as bytes: inside the patch of a sample lie the bytes of its donor, at the same place.
 //
 // No shared memory, no barriers, no warp intrinsics: a thread owns its bytes alone. So this very
-// text also runs as plain C++, where LOAD and STORE check, count and watch every access. Keep it so.
+// text also runs as plain C++, where LOAD and STORE check and count every access. Keep it so.
 
 #ifndef LOAD
 #define LOAD(Type, address) (*reinterpret_cast<const Type*>(address))
@@ -70,7 +70,10 @@ struct Patch {
     uint32 y_min, y_max, begin, end;
 
     __device__ Patch(const Job& job, const Row& row)
-        : y_min(row.y_min), y_max(row.y_max), begin(row.x_min * job.pixel), end(row.x_max * job.pixel) {}
+        : y_min(row.y_min),
+          y_max(row.y_max),
+          begin(row.x_min * job.pixel),
+          end(row.x_max * job.pixel) {}
     __device__ bool holds(const Place& at) const {
         return y_min <= at.y && at.y < y_max && begin <= at.column && at.column < end;
     }

@@ -1,0 +1,36 @@
+"""Sound batches with one part replaced, and the assertion that a batch is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from batch_oracle import random_batch
+
+from albu_cutmix import BatchCutMix, CutMixError, InvalidSampleError
+
+SIZE, SHAPE = 5, (20, 24)
+WAYS = ("numpy", "torch", "torch operations")
+
+
+def batch_of(way: str, **parts: Any) -> dict[str, Any]:
+    """A sound batch with some parts replaced; None takes a part away. Read-only in NumPy."""
+    out = {**random_batch(3, SIZE, SHAPE, image="uint8"), **parts}
+    arrays = {name: value for name, value in out.items() if isinstance(value, np.ndarray)}
+    for name, value in arrays.items():
+        value.flags.writeable = False
+        out[name] = value if way == "numpy" else torch.from_numpy(value.copy())
+    return {name: value for name, value in out.items() if value is not None}
+
+
+def check_refused(
+    batch: Any, words: str, error: type[Exception] = InvalidSampleError, **arguments: Any
+) -> None:
+    """Assert that a batch is refused in these words, by an error of this package."""
+    mix = BatchCutMix(**{"classes": 4, "seed": 1, **arguments})
+    with pytest.raises(error, match=re.escape(words)) as caught:
+        mix(batch)
+    assert isinstance(caught.value, CutMixError)
