@@ -26,6 +26,11 @@ def batch_of(way: str, **parts: Any) -> dict[str, Any]:
     return {name: value for name, value in out.items() if value is not None}
 
 
+def case(name: str, given: Any, words: str) -> Any:
+    """What is given, what is said, and a name in words."""
+    return pytest.param(given, words, id=name)
+
+
 def check_refused(
     batch: Any, words: str, error: type[Exception] = InvalidSampleError, **arguments: Any
 ) -> None:

@@ -1,21 +1,20 @@
-"""Every message of `BatchCutMix`: what was expected, what came, in which sample, the way out.
+"""What `BatchCutMix` says of a bad batch: what was expected, what came, where, the way out.
 
-Those about memory and libraries are in `test_batch_memory`; what is odd and works is in
-`test_batch_odd`.
+See `test_batch_arguments` for its arguments, `test_batch_memory` for memory and libraries, and
+`test_batch_odd` for what is odd and works.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from batch_inputs import SIZE, WAYS, batch_of, check_refused
+from batch_inputs import SIZE, WAYS, batch_of, case, check_refused
 from PIL import Image
 
-from albu_cutmix import BatchCutMix, InvalidArgumentError
+from albu_cutmix import BatchCutMix
 
 MASK = "mask must have shape (5, 20, 24), or four axes in the layout of the image, got "
 LABEL = "label must be class indices (5,) of whole numbers, or vectors (5, classes), got "
@@ -43,125 +42,59 @@ def full(value: Any, *shape: int, dtype: str = "int64") -> np.ndarray:
     return out
 
 
-# Arguments ---------------------------------------------------------------------------------------
-
-ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
-    "p below 0": ({"p": -0.1}, "p must be a probability from 0 to 1, got -0.1."),
-    "p above 1": ({"p": 1.5}, "p must be a probability from 0 to 1, got 1.5."),
-    "p not a number": ({"p": float("nan")}, "p must be a probability from 0 to 1, got nan."),
-    "p a word": ({"p": "1"}, "p must be a probability from 0 to 1, got '1'."),
-    "p a bool": ({"p": True}, "p must be a probability from 0 to 1, got True."),
-    "seed a fraction": ({"seed": 1.5}, "seed must be a whole number or None, got 1.5."),
-    "seed a word": ({"seed": "1"}, "seed must be a whole number or None, got '1'."),
-    "seed a bool": ({"seed": True}, "seed must be a whole number or None, got True."),
-    "seed a list": ({"seed": [1]}, "seed must be a whole number or None, got [1]."),
-    "layout": ({"layout": "HWC"}, "layout must be one of NCHW, NHWC, got 'HWC'."),
-    "out": ({"out": "old"}, "out must be one of new, reuse, inplace, got 'old'."),
-    "pairing": ({"pairing": "next"}, "pairing must be one of permutation, pairs, got 'next'."),
-    "backend": ({"backend": "jax"}, "backend must be one of auto, numpy, torch, cupy, got 'jax'."),
-    "placement": ({"placement": "left"}, "placement must be one of paper, inside, got 'left'."),
-    "placement of objects": (
-        {"placement": "objects"},
-        (
-            "placement='objects' looks at the objects of one sample, and a batch draws all patches at "
-            "once. Use CutMix in the pipeline, or placement='inside'."
-        ),
-    ),
-    "placement that avoids": (
-        {"placement": "avoid"},
-        (
-            "placement='avoid' looks at the objects of one sample, and a batch draws all patches at "
-            "once. Use CutMix in the pipeline, or placement='inside'."
-        ),
-    ),
-    "an area with the paper's placement": (
-        {"area_range": (0.1, 0.5)},
-        (
-            "placement='paper' draws the patch by the paper's own procedure and takes no area_range. "
-            "Leave it out, or use placement='inside'."
-        ),
-    ),
-    "seam width 0": ({"seam_width": 0}, "seam_width must be at least 1 pixel, got 0."),
-    "seam width a fraction": ({"seam_width": 1.5}, "seam_width must be at least 1 pixel, got 1.5."),
-    "seam width a bool": ({"seam_width": True}, "seam_width must be at least 1 pixel, got True."),
-    "label mode": ({"label_mode": "hard"}, "label_mode must be one of soft, pair, got 'hard'."),
-    "no class": ({"classes": 0}, "classes must be a count > 0 or a sequence of distinct names"),
-    "alpha 0": ({"alpha": 0}, "alpha must be a number > 0, got 0."),
-    "visibility": ({"min_visibility": 2}, "min_visibility must be a share in [0, 1], or two"),
-    "schedule": (
-        {"schedule": 3},
-        (
-            "schedule must be a MixSchedule, or a mapping of its arguments such as {'epochs': 50, "
-            "'stop_last': 5}, got 3."
-        ),
-    ),
-}
-
-
-@pytest.mark.parametrize(("arguments", "words"), ARGUMENTS.values(), ids=ARGUMENTS)
-def test_arguments(arguments, words):
-    """An argument that cannot be meant is refused when the object is made."""
-    with pytest.raises(InvalidArgumentError, match=re.escape(words)):
-        BatchCutMix(**arguments)
-
-
-def test_a_new_seed_is_checked_as_the_first_one():
-    """set_random_seed refuses what the constructor refuses."""
-    with pytest.raises(InvalidArgumentError, match=r"a whole number or None, got 2\.0\."):
-        BatchCutMix().set_random_seed(2.0)
-
-
-# The batch, and its arrays -----------------------------------------------------------------------
-
-BATCHES: dict[str, tuple[Any, str]] = {
-    "a list": (
+BATCHES = [
+    case(
+        "a list",
         [np.zeros((2, 3, 8, 8))],
         'a batch must be a mapping such as {"image": images, "label": labels}, got list.',
     ),
-    "a tuple of images and labels": ((np.zeros((2, 3, 8, 8)), [0, 1]), "labels}, got tuple."),
-    "nothing": ({}, f"a batch may hold {KEYS}, and must hold an image; got no 'image' among []."),
-    "no image": ({"label": np.zeros(2, int)}, "got no 'image' among ['label']."),
-    "an image that is None": ({"image": None}, "got no 'image' among []."),
-    "masks": (
+    case("a tuple of images and labels", (np.zeros((2, 3, 8, 8)), [0, 1]), "labels}, got tuple."),
+    case(
+        "nothing", {}, f"a batch may hold {KEYS}, and must hold an image; got no 'image' among []."
+    ),
+    case("no image", {"label": np.zeros(2, int)}, "got no 'image' among ['label']."),
+    case("an image that is None", {"image": None}, "got no 'image' among []."),
+    case(
+        "masks",
         {"image": np.zeros((2, 3, 8, 8)), "masks": np.zeros((2, 1, 8, 8))},
-        (
-            "got 'masks'. What is no target stays outside: {**batch, **mix({name: batch[name] for "
-            "name in targets})}. Stacks of instance masks are mixed sample by sample, by CutMix."
-        ),
+        "got 'masks'. What is no target stays outside: {**batch, **mix({name: batch[name] for "
+        "name in targets})}. Stacks of instance masks are mixed sample by sample, by CutMix.",
     ),
-    "labels": ({"image": np.zeros((2, 3, 8, 8)), "labels": np.zeros(2)}, "got 'labels'. What"),
-    "a key that is a number": ({"image": np.zeros((2, 3, 8, 8)), 3: np.zeros(2)}, "got '3'. What"),
-    "a list of images": (
+    case("labels", {"image": np.zeros((2, 3, 8, 8)), "labels": np.zeros(2)}, "got 'labels'. What"),
+    case(
+        "a key that is a number", {"image": np.zeros((2, 3, 8, 8)), 3: np.zeros(2)}, "got '3'. What"
+    ),
+    case(
+        "a list of images",
         {"image": [np.zeros((3, 8, 8))]},
-        (
-            "image must be a NumPy, torch or CuPy array of the whole batch, got list. Stack the "
-            "samples first, as torch's default_collate does."
-        ),
+        "image must be a NumPy, torch or CuPy array of the whole batch, got list. Stack the "
+        "samples first, as torch's default_collate does.",
     ),
-    "a PIL image": ({"image": Image.new("RGB", (8, 8))}, "of the whole batch, got Image. Stack"),
-    "a scalar": ({"image": np.uint8(1)}, "of the whole batch, got uint8. Stack"),
-    "a list of labels": (
+    case(
+        "a PIL image", {"image": Image.new("RGB", (8, 8))}, "of the whole batch, got Image. Stack"
+    ),
+    case("a scalar", {"image": np.uint8(1)}, "of the whole batch, got uint8. Stack"),
+    case(
+        "a list of labels",
         {"image": np.zeros((2, 3, 8, 8)), "label": [0, 1]},
         "label must be a NumPy, torch or CuPy array of the whole batch, got list.",
     ),
-    "two libraries": (
+    case(
+        "two libraries",
         {"image": torch.zeros(2, 3, 8, 8), "label": np.zeros(2, int)},
-        (
-            "all arrays of a batch must be of one library on one device, got image as a torch tensor "
-            "on cpu and label as a NumPy array. Move them to where the image is."
-        ),
+        "all arrays of a batch must be of one library on one device, got image as a torch tensor "
+        "on cpu and label as a NumPy array. Move them to where the image is.",
     ),
-    "a tensor without memory": (
+    case(
+        "a tensor without memory",
         {"image": torch.zeros(2, 3, 8, 8, device="meta")},
-        (
-            "image must be on the CPU or on a CUDA device, got a tensor on meta. Mix the batch before "
-            "it is moved there."
-        ),
+        "image must be on the CPU or on a CUDA device, got a tensor on meta. Mix the batch before "
+        "it is moved there.",
     ),
-}
+]
 
 
-@pytest.mark.parametrize(("batch", "words"), BATCHES.values(), ids=BATCHES)
+@pytest.mark.parametrize(("batch", "words"), BATCHES)
 def test_what_is_no_batch(batch, words):
     """A batch is a mapping of known targets, arrays of one library on one device."""
     check_refused(batch, words)
@@ -172,138 +105,151 @@ def test_the_result_of_a_mix_is_no_batch():
     check_refused(BatchCutMix(classes=4)(batch_of("numpy")), "got 'mix'. What is no target")
 
 
-PARTS: dict[str, tuple[dict[str, Any], str]] = {
-    "an image without axes": (
+PARTS = [
+    case(
+        "an image without axes",
         {"image": np.array(1)},
         "image must have shape (B, C, H, W) with at least one pixel, got ().",
     ),
-    "an image of three axes": ({"image": np.zeros((5, 20, 24))}, "one pixel, got (5, 20, 24)."),
-    "an image without pixels": ({"image": np.zeros((5, 3, 0, 24))}, "pixel, got (5, 3, 0, 24)."),
-    "an image without channels": ({"image": np.zeros((5, 0, 20, 24))}, "got (5, 0, 20, 24)."),
-    "another layout": (
-        {"image": np.zeros((5, 20, 24, 3))},
-        (
-            "image of shape (5, 20, 24, 3) looks like (B, H, W, C), and layout is 'NCHW'. Pass "
-            "BatchCutMix(layout='NHWC')."
-        ),
+    case("an image of three axes", {"image": np.zeros((5, 20, 24))}, "one pixel, got (5, 20, 24)."),
+    case(
+        "an image without pixels", {"image": np.zeros((5, 3, 0, 24))}, "pixel, got (5, 3, 0, 24)."
     ),
-    "a mask of another size": ({"mask": np.zeros((5, 24, 20), int)}, MASK + "(5, 24, 20)."),
-    "masks of fewer samples": ({"mask": np.zeros((4, 20, 24), int)}, MASK + "(4, 20, 24)."),
-    "a mask in another layout": ({"mask": np.zeros((5, 20, 24, 1), int)}, MASK + "(5, 20, 24, 1)."),
-    "a mask of two axes": ({"mask": np.zeros((20, 24), int)}, MASK + "(20, 24)."),
-    "a mask without axes": ({"mask": np.array(1)}, MASK + "()."),
-    "a mask without channels": ({"mask": np.zeros((5, 0, 20, 24), int)}, MASK + "(5, 0, 20, 24)."),
-    "a soft mask": (
+    case("an image without channels", {"image": np.zeros((5, 0, 20, 24))}, "got (5, 0, 20, 24)."),
+    case(
+        "another layout",
+        {"image": np.zeros((5, 20, 24, 3))},
+        "image of shape (5, 20, 24, 3) looks like (B, H, W, C), and layout is 'NCHW'. Pass "
+        "BatchCutMix(layout='NHWC').",
+    ),
+    case("a mask of another size", {"mask": np.zeros((5, 24, 20), int)}, MASK + "(5, 24, 20)."),
+    case("masks of fewer samples", {"mask": np.zeros((4, 20, 24), int)}, MASK + "(4, 20, 24)."),
+    case(
+        "a mask in another layout",
+        {"mask": np.zeros((5, 20, 24, 1), int)},
+        MASK + "(5, 20, 24, 1).",
+    ),
+    case("a mask of two axes", {"mask": np.zeros((20, 24), int)}, MASK + "(20, 24)."),
+    case("a mask without axes", {"mask": np.array(1)}, MASK + "()."),
+    case(
+        "a mask without channels", {"mask": np.zeros((5, 0, 20, 24), int)}, MASK + "(5, 0, 20, 24)."
+    ),
+    case(
+        "a soft mask",
         {"mask": np.zeros((5, 20, 24), np.float32)},
         "float32. Convert it before the mix: soft masks would jump at every seam.",
     ),
-    "indices of fewer samples": ({"label": np.zeros(4, int)}, LABEL),
-    "an index without axes": ({"label": np.array(1)}, LABEL),
-    "fractions for indices": ({"label": np.zeros(5)}, LABEL),
-    "bools for indices": ({"label": np.zeros(5, bool)}, LABEL),
-    "vectors of no class": ({"label": np.zeros((5, 0))}, LABEL),
-    "vectors of three axes": ({"label": np.zeros((5, 4, 1))}, LABEL),
-    "vectors of another length": (
+    case("indices of fewer samples", {"label": np.zeros(4, int)}, LABEL),
+    case("an index without axes", {"label": np.array(1)}, LABEL),
+    case("fractions for indices", {"label": np.zeros(5)}, LABEL),
+    case("bools for indices", {"label": np.zeros(5, bool)}, LABEL),
+    case("vectors of no class", {"label": np.zeros((5, 0))}, LABEL),
+    case("vectors of three axes", {"label": np.zeros((5, 4, 1))}, LABEL),
+    case(
+        "vectors of another length",
         {"label": np.ones((5, 3))},
         "label vectors must have one value per class, 4, got 3.",
     ),
-    "a column of indices": (
+    case(
+        "a column of indices",
         {"label": np.ones((5, 1), int)},
         "label vectors must have one value per class, 4, got 1.",
     ),
-    "a vector with NaN": (
+    case(
+        "a vector with NaN",
         {"label": full(np.nan, 4, dtype="float32")},
-        (
-            "label vectors must be finite, and below 1e+30, got nan for class 0 in sample 2 of the "
-            "batch. Leave such samples out."
-        ),
+        "label vectors must be finite, and below 1e+30, got nan for class 0 in sample 2 of the "
+        "batch. Leave such samples out.",
     ),
-    "a vector with infinity": (
+    case(
+        "a vector with infinity",
         {"label": full([1, 0, -np.inf, 0], 4, dtype="float16")},
         "got -inf for class 2 in sample 2 of the batch.",
     ),
-    "a vector that float32 cannot hold": (
+    case(
+        "a vector that float32 cannot hold",
         {"label": full(1e300, 4, dtype="float64")},
         "got 1e+300 for class 0 in sample 2 of the batch.",
     ),
-    "a class below 0": (
+    case(
+        "a class below 0",
         {"label": full(-1)},
         "class index -1 in sample 2 of the batch is outside the 4 classes 0 to 3.",
     ),
-    "a class too high": ({"label": full(4)}, "class index 4 in sample 2 of the batch is outside"),
-    "boxes without counts": (
+    case(
+        "a class too high", {"label": full(4)}, "class index 4 in sample 2 of the batch is outside"
+    ),
+    case(
+        "boxes without counts",
         {"num_bboxes": None},
-        (
-            "padded bboxes need their counts num_bboxes (B,) beside them, got no 'num_bboxes'. Where "
-            "every row counts: num_bboxes = full of bboxes.shape[1]."
-        ),
+        "padded bboxes need their counts num_bboxes (B,) beside them, got no 'num_bboxes'. Where "
+        "every row counts: num_bboxes = full of bboxes.shape[1].",
     ),
-    "counts without boxes": ({"bboxes": None}, "beside them, got no 'bboxes'."),
-    "keypoints without counts": (
+    case("counts without boxes", {"bboxes": None}, "beside them, got no 'bboxes'."),
+    case(
+        "keypoints without counts",
         {"num_keypoints": None},
-        (
-            "padded keypoints need their counts num_keypoints (B,) beside them, got no "
-            "'num_keypoints'. Where every row counts: num_keypoints = full of keypoints.shape[1]."
-        ),
+        "padded keypoints need their counts num_keypoints (B,) beside them, got no "
+        "'num_keypoints'. Where every row counts: num_keypoints = full of keypoints.shape[1].",
     ),
-    "boxes of three columns": (
+    case(
+        "boxes of three columns",
         {"bboxes": np.zeros((5, 2, 3)), "num_bboxes": np.zeros(5, int)},
-        (
-            "bboxes must have shape (5, rows, 4 or more), xyxy in pixels and then further columns, "
-            "got (5, 2, 3)."
-        ),
+        "bboxes must have shape (5, rows, 4 or more), xyxy in pixels and then further columns, "
+        "got (5, 2, 3).",
     ),
-    "boxes of two axes": ({"bboxes": np.zeros((5, 4))}, "further columns, got (5, 4)."),
-    "keypoints of one column": (
+    case("boxes of two axes", {"bboxes": np.zeros((5, 4))}, "further columns, got (5, 4)."),
+    case(
+        "keypoints of one column",
         points(1.0),
-        (
-            "keypoints must have shape (5, rows, 2 or more), x and y in pixels and then further "
-            "columns, got (5, 2, 1)."
-        ),
+        "keypoints must have shape (5, rows, 2 or more), x and y in pixels and then further "
+        "columns, got (5, 2, 1).",
     ),
-    "boxes of half precision": (
+    case(
+        "boxes of half precision",
         boxes(1, 1, 5, 5, dtype="float16"),
         "bboxes must be float32, float64, int32 or int64, which hold every pixel's edge, got ",
     ),
-    "keypoints of bytes": (points(1, 1, dtype="uint8"), "which hold every pixel's edge, got "),
-    "fractions for counts": ({"num_bboxes": np.ones(5)}, "num_bboxes must be whole numbers of"),
-    "bools for counts": ({"num_bboxes": np.ones(5, bool)}, "whole numbers of shape (5,), got "),
-    "counts of fewer samples": ({"num_keypoints": np.ones(4, int)}, "int64 (4,)."),
-    "a count without axes": ({"num_bboxes": np.array(1)}, "int64 ()."),
-    "a count below 0": (
+    case("keypoints of bytes", points(1, 1, dtype="uint8"), "which hold every pixel's edge, got "),
+    case("fractions for counts", {"num_bboxes": np.ones(5)}, "num_bboxes must be whole numbers of"),
+    case("bools for counts", {"num_bboxes": np.ones(5, bool)}, "whole numbers of shape (5,), got "),
+    case("counts of fewer samples", {"num_keypoints": np.ones(4, int)}, "int64 (4,)."),
+    case("a count without axes", {"num_bboxes": np.array(1)}, "int64 ()."),
+    case(
+        "a count below 0",
         {**boxes(1, 1, 5, 5), "num_bboxes": full(-1)},
         "num_bboxes must be 0 to 3, the rows of bboxes, got -1 in sample 2 of the batch.",
     ),
-    "a count beyond the padding": (
+    case(
+        "a count beyond the padding",
         {**points(1, 1), "num_keypoints": full(3)},
         "num_keypoints must be 0 to 2, the rows of keypoints, got 3 in sample 2 of the batch.",
     ),
-    "a box without width": (
+    case(
+        "a box without width",
         boxes(4, 0, 4, 5),
-        (
-            "row 1 of bboxes in sample 3 of the batch must be xyxy pixels with an area, in an image "
-            "of width 24, height 20, got [4.0, 0.0, 4.0, 5.0]. Rows that are none go behind num_bboxes."
-        ),
+        "row 1 of bboxes in sample 3 of the batch must be xyxy pixels with an area, in an image "
+        "of width 24, height 20, got [4.0, 0.0, 4.0, 5.0]. Rows that are none go behind "
+        "num_bboxes.",
     ),
-    "an inverted box": (boxes(0, 5, 4, 1), "got [0.0, 5.0, 4.0, 1.0]. Rows"),
-    "a box with NaN": (boxes(0, np.nan, 4, 5), "got [0.0, nan, 4.0, 5.0]. Rows"),
-    "a box without end": (boxes(0, 0, np.inf, 5), "got [0.0, 0.0, inf, 5.0]. Rows"),
-    "a box right of the image": (boxes(24, 0, 30, 5), "got [24.0, 0.0, 30.0, 5.0]. Rows"),
-    "a box above the image": (boxes(0, -5, 4, 0), "got [0.0, -5.0, 4.0, 0.0]. Rows"),
-    "a box of whole numbers": (boxes(4, 0, 1, 5, dtype="int32"), "got [4, 0, 1, 5]. Rows"),
-    "a keypoint with NaN": (
+    case("an inverted box", boxes(0, 5, 4, 1), "got [0.0, 5.0, 4.0, 1.0]. Rows"),
+    case("a box with NaN", boxes(0, np.nan, 4, 5), "got [0.0, nan, 4.0, 5.0]. Rows"),
+    case("a box without end", boxes(0, 0, np.inf, 5), "got [0.0, 0.0, inf, 5.0]. Rows"),
+    case("a box right of the image", boxes(24, 0, 30, 5), "got [24.0, 0.0, 30.0, 5.0]. Rows"),
+    case("a box above the image", boxes(0, -5, 4, 0), "got [0.0, -5.0, 4.0, 0.0]. Rows"),
+    case("a box of whole numbers", boxes(4, 0, 1, 5, dtype="int32"), "got [4, 0, 1, 5]. Rows"),
+    case(
+        "a keypoint with NaN",
         points(np.nan, 1, 0),
-        (
-            "row 0 of keypoints in sample 2 of the batch must be finite, and below 1e+30, got "
-            "[nan, 1.0]. Rows that are none go behind num_keypoints."
-        ),
+        "row 0 of keypoints in sample 2 of the batch must be finite, and below 1e+30, got "
+        "[nan, 1.0]. Rows that are none go behind num_keypoints.",
     ),
-    "a keypoint at infinity": (points(1, -np.inf), "got [1.0, -inf]. Rows"),
-}
+    case("a keypoint at infinity", points(1, -np.inf), "got [1.0, -inf]. Rows"),
+]
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("parts", "words"), PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize(("parts", "words"), PARTS)
 def test_what_a_part_must_be(parts, words, way):
     """Shape, dtype and values of every part are checked, alike in NumPy and in torch."""
     backend = "torch" if way == "torch operations" else "auto"

@@ -56,6 +56,7 @@ def on_device(cupy, monkeypatch):
     monkeypatch.setattr(
         tensors.Torch, "put", lambda self, host: known(torch.from_numpy(np.array(host)))
     )
+    monkeypatch.setattr(tensors.Torch, "zeros", lambda self, shape: known(torch.zeros(shape)))
     monkeypatch.setattr(
         tensors.Torch,
         "empty_like",

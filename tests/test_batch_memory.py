@@ -150,10 +150,11 @@ class Refusals(Dataset):
 def test_memory_that_is_used_again_in_a_worker():
     """Batches are still on their way when the worker mixes the next one: out='reuse' refuses."""
     loader = DataLoader(Refusals(BatchCutMix(out="reuse")), batch_size=None, num_workers=1)
-    assert list(loader) == [
+    words = (
         "out='reuse' writes into memory that batches still on their way from a DataLoader worker "
         "lie in. Use out='new' there, or mix after the loader."
-    ]
+    )
+    assert list(loader) == [words]
 
 
 # Backends ----------------------------------------------------------------------------------------

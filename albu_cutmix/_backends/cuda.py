@@ -85,6 +85,9 @@ class Cupy(Library):
     def empty_like(self, array: Any) -> Any:
         return self.xp.empty_like(array)
 
+    def zeros(self, shape: tuple[int, ...]) -> Any:
+        return self.xp.zeros(shape, "float32")
+
     def memory(self, array: Any) -> Memory:
         return Memory(array.data.ptr, array.shape, array.strides, array.itemsize)
 

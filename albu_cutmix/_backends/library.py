@@ -65,6 +65,10 @@ class Library:
         """Return new memory of the same shape, dtype and order of axes."""
         return np.empty_like(array, subok=False)
 
+    def zeros(self, shape: tuple[int, ...]) -> Any:
+        """Return zeros, float32, where the batch is."""
+        return np.zeros(shape, np.float32)
+
     def memory(self, array: Any) -> Memory:
         """Return where an array lies."""
         pointer = array.__array_interface__["data"][0]

@@ -69,6 +69,9 @@ class Torch(Library):
     def empty_like(self, array: Any) -> Any:
         return self.xp.empty_like(array)
 
+    def zeros(self, shape: tuple[int, ...]) -> Any:
+        return self.xp.zeros(shape, dtype=self.xp.float32, device=self.device)
+
     def real(self, array: Any) -> Any:
         return array.to(self.xp.float64)
 

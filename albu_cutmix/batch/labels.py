@@ -81,7 +81,7 @@ def _soften_indices(
     good = (labels >= 0) & (labels < classes)
     labels, theirs = labels * good, labels[donors] * good[donors]
     both = np.float64(own) + given  # one class on both sides has all of it
-    out = library.put(np.zeros((len(own), classes), np.float32))
+    out = library.zeros((len(own), classes))
     rows = library.put(np.arange(len(own)))
     out[rows, labels] = library.cast(library.put(own), "float32")
     out[rows, theirs] = library.cast(

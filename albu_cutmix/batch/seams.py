@@ -54,12 +54,12 @@ def find_edges(
         library: Of the mask.
     """
     edges = []
-    for upright, line, strip, across in _lines(plan, width):
-        bits = library.put(line.astype(np.uint8) * int(SeamFlag.SEAM))
+    for upright, line, strip, across in _lines(plan, width, library):
+        bits = library.cast(line, "uint8") * int(SeamFlag.SEAM)
         if mask is not None:
             differ = _differ(mask, plan, across, upright, columns, library)
             bits |= bits * library.cast(differ, "uint8") * int(SeamFlag.LABEL_JUMP)
-        edges.append(Edges(upright, bits, library.put(strip.astype(np.uint8))))
+        edges.append(Edges(upright, bits, library.cast(strip, "uint8")))
     return edges
 
 
@@ -81,21 +81,25 @@ def count_jumps(edges: list[Edges]) -> Any:
     return sum(((edge.bits & jump) > 0).sum(1) for edge in edges)
 
 
-def _lines(
-    plan: BatchPlan, width: int
-) -> Iterator[tuple[bool, NDArray[np.bool_], NDArray[np.bool_], tuple[Any, Any]]]:
-    """Yield the edges: upright, its pairs, what it marks across, and the pixels on both sides."""
-    spans = (plan.patches[:, 0::2], plan.shape[1]), (plan.patches[:, 1::2], plan.shape[0])
-    for upright, (span, side), (along, length) in ((True, *spans), (False, *spans[::-1])):
-        low, high = span[:, :1], span[:, 1:]
-        at, on = np.arange(side)[None], np.arange(length)[None]
-        line = (on >= along[:, :1]) & (on < along[:, 1:])
-        first = (at >= low - width) & (at < np.minimum(low + width, high))
-        yield upright, line & (low > 0), first, (np.maximum(low - 1, 0)[:, 0], low[:, 0])
-        last = (at >= np.maximum(high - width, low)) & (at < high + width)
-        beyond = np.minimum(high, side - 1)[:, 0]
-        inner = np.maximum(high - 1, 0)[:, 0]
-        yield upright, line & (high < side), last, (beyond, inner)
+def _lines(plan: BatchPlan, width: int, library: Library) -> Iterator[tuple[bool, Any, Any, Any]]:
+    """Yield the edges: upright, its pairs, what it marks across, and the pixels on both sides.
+
+    Only the patches are brought to the device: whole lines would be too much to do so unawaited.
+    """
+    xp, (x_min, y_min, x_max, y_max) = library.xp, library.put(plan.patches.T)
+    spans = (x_min, x_max, plan.shape[1]), (y_min, y_max, plan.shape[0])
+    for upright, (low, high, side), (start, stop, length) in (
+        (True, *spans),
+        (False, *spans[::-1]),
+    ):
+        at, on = (library.put(np.arange(count))[None] for count in (side, length))
+        line = (on >= start[:, None]) & (on < stop[:, None])
+        first = (at >= (low - width)[:, None]) & (at < xp.minimum(low + width, high)[:, None])
+        outer, inner = (low - 1) * (low > 0), low
+        yield upright, line & (low > 0)[:, None], first, (outer, inner)
+        last = (at >= xp.maximum(high - width, low)[:, None]) & (at < (high + width)[:, None])
+        outer, inner = high * (high < side), (high - 1) * (high > 0)
+        yield upright, line & (high < side)[:, None], last, (outer, inner)
 
 
 def _differ(
@@ -108,11 +112,10 @@ def _differ(
 ) -> Any:
     """Return where a line of each mask differs from the donor's line that meets it, (B, L)."""
     axis = columns if upright else columns - 1
-    rows = np.arange(len(plan.donors)), plan.donors
+    rows = (library.put(samples) for samples in (np.arange(len(plan.donors)), plan.donors))
     between = (slice(None),) * (axis - 1)
     own, theirs = (
-        mask[(library.put(samples), *between, library.put(line))]
-        for samples, line in zip(rows, across, strict=True)
+        mask[(samples, *between, line)] for samples, line in zip(rows, across, strict=True)
     )
     differ = own != theirs  # (B, L), (B, C, L) or (B, L, C)
     return differ if mask.ndim == 3 else differ.any(1 if columns == 3 else 2)
