@@ -11,7 +11,7 @@ from albu_cutmix._backends import BACKENDS
 from albu_cutmix.batch.door import Door, open_batch
 from albu_cutmix.batch.labels import mix_labels
 from albu_cutmix.batch.outputs import OUTS, Outputs
-from albu_cutmix.batch.pixels import mix_pixels
+from albu_cutmix.batch.pixels import plan_pixels
 from albu_cutmix.batch.plan import CYCLES, PLACEMENTS, BatchPlan, draw_plan
 from albu_cutmix.batch.record import batch_record
 from albu_cutmix.batch.rows import Where, mix_bboxes, mix_keypoints
@@ -150,12 +150,17 @@ class BatchCutMix:
             pairing=self.pairing, p=self.p, factor=factor,
         )  # fmt: skip
         pixels = self._outputs.prepare(door)
+        moves = [
+            plan_pixels(*memory, plan, door.columns_of(name), door.library, name)
+            for name, memory in pixels.items()
+        ]
         donors = door.library.put(plan.donors)
         out = mix_labels(door, plan, donors, self.label_rule)
         seams, jumps = self._mix_seams(door, plan)  # before pixels move: in place they are gone
         rows, counts = self._mix_rows(door, plan, donors)
+        for move in moves:
+            move()
         for name, (source, target) in pixels.items():
-            mix_pixels(source, target, plan, door.columns_of(name), door.library, name)
             given = door.arrays[name]
             out[name] = given if target is source else door.library.close(target, given)
         out |= rows | seams | {"mix": batch_record(plan, "cutmix", counts, jumps, door.library)}

@@ -6,6 +6,7 @@ Inputs are written to only in place.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +15,22 @@ import numpy as np
 from albu_cutmix.kernels import plan_launches, read_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from albu_cutmix._backends import Library
     from albu_cutmix.batch.plan import BatchPlan
 
-__all__ = ["mix_pixels"]
+__all__ = ["plan_pixels"]
 
 
-def mix_pixels(
+def plan_pixels(
     source: Any, target: Any, plan: BatchPlan, columns: int, library: Library, name: str
-) -> None:
-    """Write the mix of a batch into memory of the same shape.
+) -> Callable[[], None]:
+    """Return what writes the mix of a batch into memory of the same shape, once it is called.
+
+    Whatever can be refused is refused before, so that no batch is left half mixed.
 
     Args:
         source: (B, C, H, W), (B, H, W, C) or (B, H, W), of whole numbers.
@@ -34,19 +39,21 @@ def mix_pixels(
         columns: The axis of W; that of H is the one before.
         library: Of both arrays.
         name: What the array is called in messages.
+
+    Raises:
+        InvalidSampleError: If the kernel cannot mix such memory.
     """
     if library.way == "kernel":
         reads, writes = (
             read_frames(library.memory(one), columns, name) for one in (source, target)
         )
         launches = plan_launches(reads, writes, plan.order, plan.cycles, plan.patches)
-        library.launch(launches, target)
-    elif library.way == "operations":
-        _mix_by_operations(source, target, plan, columns, library)
-    elif target is source:
-        _mix_in_place(target, plan, columns)
-    else:
-        _copy_and_paste(source, target, plan, columns)
+        return partial(library.launch, launches, target)
+    if library.way == "operations":
+        return partial(_mix_by_operations, source, target, plan, columns, library)
+    if target is source:
+        return partial(_mix_in_place, target, plan, columns)
+    return partial(_copy_and_paste, source, target, plan, columns)
 
 
 def _copy_and_paste(
