@@ -1,4 +1,4 @@
-"""Sound batches with one part replaced, and the assertion that a batch is refused."""
+"""Sound batches with one part replaced: mixed and compared, or refused in words."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from batch_oracle import random_batch
+from batch_oracle import plain, random_batch
 
 from albu_cutmix import BatchCutMix, CutMixError, InvalidSampleError
 
 SIZE, SHAPE = 5, (20, 24)
 WAYS = ("numpy", "torch", "torch operations")
+OUTS = ("new", "reuse", "inplace")
 
 
 def batch_of(way: str, **parts: Any) -> dict[str, Any]:
@@ -39,3 +40,23 @@ def check_refused(
     with pytest.raises(error, match=re.escape(words)) as caught:
         mix(batch)
     assert isinstance(caught.value, CutMixError)
+
+
+def cut(batch: dict[str, Any], size: int) -> dict[str, Any]:
+    """The first samples of a batch."""
+    return {name: value[:size] for name, value in batch.items()}
+
+
+def mixed(batch: dict[str, Any], way: str = "auto", **arguments: Any) -> dict[str, Any]:
+    """One call with every target asked for."""
+    backend = "torch" if way == "torch operations" else "auto"
+    mix = BatchCutMix(**{"classes": 4, "seed": 1, "seam": True, "backend": backend, **arguments})
+    return mix(batch)
+
+
+def check_equal(out: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Assert that two results hold the same values."""
+    assert out.keys() == expected.keys()
+    for name in out.keys() - {"mix"}:
+        assert np.array_equal(plain(out[name]), plain(expected[name])), name
+    assert np.array_equal(plain(out["mix"].patches), plain(expected["mix"].patches))

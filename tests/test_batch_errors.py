@@ -1,7 +1,7 @@
 """What `BatchCutMix` says of a bad batch: what was expected, what came, where, the way out.
 
 See `test_batch_arguments` for its arguments, `test_batch_memory` for memory and libraries, and
-`test_batch_odd` for what is odd and works.
+`test_batch_odd` and `test_batch_strides` for what is odd and works.
 """
 
 from __future__ import annotations
@@ -182,15 +182,15 @@ PARTS = [
     case(
         "boxes without counts",
         {"num_bboxes": None},
-        "padded bboxes need their counts num_bboxes (B,) beside them, got no 'num_bboxes'. Where "
-        "every row counts: num_bboxes = full of bboxes.shape[1].",
+        "padded bboxes and their counts num_bboxes (B,) go together, got no 'num_bboxes'. Where "
+        "every row counts, all of num_bboxes are bboxes.shape[1].",
     ),
-    case("counts without boxes", {"bboxes": None}, "beside them, got no 'bboxes'."),
+    case("counts without boxes", {"bboxes": None}, "go together, got no 'bboxes'."),
     case(
         "keypoints without counts",
         {"num_keypoints": None},
-        "padded keypoints need their counts num_keypoints (B,) beside them, got no "
-        "'num_keypoints'. Where every row counts: num_keypoints = full of keypoints.shape[1].",
+        "padded keypoints and their counts num_keypoints (B,) go together, got no "
+        "'num_keypoints'. Where every row counts, all of num_keypoints are keypoints.shape[1].",
     ),
     case(
         "boxes of three columns",

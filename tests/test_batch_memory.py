@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from batch_inputs import SHAPE, SIZE, WAYS, batch_of, check_refused
+from batch_inputs import OUTS, SHAPE, SIZE, WAYS, batch_of, check_refused
 from torch.utils.data import DataLoader, Dataset
 
 from albu_cutmix import (
@@ -50,7 +50,7 @@ def test_tensors_that_are_no_plain_memory(tensor, way_out, backend):
     check_refused(batch, f"Convert it with label{way_out}", backend=backend)
 
 
-@pytest.mark.parametrize("out", ["new", "reuse", "inplace"])
+@pytest.mark.parametrize("out", OUTS)
 def test_tensors_that_autograd_watches(out):
     """No gradient passes through a mix of pixels, so none is asked for."""
     words = (

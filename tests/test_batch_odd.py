@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import copy
-import gc
-import pickle
 from collections import UserDict
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from batch_inputs import SHAPE, SIZE, WAYS, batch_of
+from batch_inputs import OUTS, SHAPE, SIZE, WAYS, batch_of, check_equal, cut, mixed
 from batch_oracle import check_batch, plain
 from torchvision import tv_tensors
 
-from albu_cutmix import BatchCutMix
 from albu_cutmix.batch.plan import CYCLES, draw_plan
 from albu_cutmix.plan import PatchRule
-
-OUTS = ("new", "reuse", "inplace")
-
-
-def mixed(batch: dict[str, Any], way: str = "auto", **arguments: Any) -> dict[str, Any]:
-    """One call with every target asked for."""
-    backend = "torch" if way == "torch operations" else "auto"
-    mix = BatchCutMix(**{"classes": 4, "seed": 1, "seam": True, "backend": backend, **arguments})
-    return mix(batch)
-
-
-def check_equal(out: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Assert that two results hold the same values."""
-    assert out.keys() == expected.keys()
-    for name in out.keys() - {"mix"}:
-        assert np.array_equal(plain(out[name]), plain(expected[name])), name
-    assert np.array_equal(plain(out["mix"].patches), plain(expected["mix"].patches))
-
-
-def cut(batch: dict[str, Any], size: int) -> dict[str, Any]:
-    """The first samples of a batch."""
-    return {name: value[:size] for name, value in batch.items()}
-
 
 # Few samples, and none ---------------------------------------------------------------------------
 
@@ -187,114 +160,13 @@ def test_the_other_order_of_bytes():
     assert out["image"].dtype == ">u2"
 
 
-# Memory ------------------------------------------------------------------------------------------
-
-VIEWS = [
-    pytest.param(np.s_[:, :, ::-1], id="rows from below"),
-    pytest.param(np.s_[::-1, ::-1, ::-1, ::-1], id="every axis reversed"),
-    pytest.param(np.s_[:, :, ::2], id="every other row"),
-    pytest.param(np.s_[:, 1:2, 3:, -2:1:-3], id="a strided window"),
-]
-
-
-@pytest.mark.parametrize("out", OUTS)
-@pytest.mark.parametrize("view", VIEWS)
-def test_odd_strides_of_numpy(view, out, monkeypatch):
-    """Any strides are mixed where they lie, nothing beside them is touched, torch never sees them.
-
-    torch's DLPack knows no negative strides.
-    """
-    for name in ("from_numpy", "from_dlpack", "as_tensor", "tensor"):
-        monkeypatch.delattr(torch, name)
-    whole = np.random.default_rng(0).integers(0, 256, (SIZE, 3, *SHAPE), np.uint8)
-    before, seen = whole.copy(), np.zeros(whole.shape, bool)
-    seen[view] = True
-    expected = mixed({"image": np.ascontiguousarray(whole[view])})
-    result = mixed({"image": whole[view]}, out=out)
-    check_equal(result, expected)
-    assert np.array_equal(whole[~seen], before[~seen])
-    assert np.array_equal(whole[view], expected["image"] if out == "inplace" else before[view])
-
-
-@pytest.mark.parametrize("out", OUTS)
-@pytest.mark.parametrize("backend", ["auto", "torch"])
-def test_odd_strides_of_torch(backend, out):
-    """Slices of tensors are mixed like their copies, and nothing beside them is touched."""
-    whole = torch.arange(SIZE * 3 * 480).reshape(SIZE, 3, *SHAPE)
-    before, view = whole.clone(), whole[:, ::2, ::2, 1::3]
-    expected = mixed({"image": view.clone()}, backend=backend)
-    check_equal(mixed({"image": view}, backend=backend, out=out), expected)
-    assert torch.equal(whole[:, ::2, 1::2], before[:, ::2, 1::2])
-    assert torch.equal(view, expected["image"]) == (out == "inplace")
-
-
-@pytest.mark.parametrize("out", OUTS[:2])
-def test_expanded_and_read_only_memory(out, tmp_path):
-    """Expanded tensors, broadcasts and memory maps are read as they lie, and never written to."""
-    one = np.arange(1440, dtype=np.float32).reshape(1, 3, *SHAPE)
-    copies = mixed({"image": one.repeat(SIZE, 0)})
-    np.save(tmp_path / "images.npy", one.repeat(SIZE, 0))
-    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    images = (
-        np.broadcast_to(one, (SIZE, 3, *SHAPE)),
-        torch.from_numpy(one).expand(SIZE, -1, -1, -1),
-        mapped,
-    )
-    for image in images:
-        check_equal(mixed({"image": image}, out=out), copies)
-    assert type(mixed({"image": mapped}, out=out)["image"]) is np.ndarray
-    assert np.array_equal(mapped, one.repeat(SIZE, 0))
-
-
-@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
-@pytest.mark.parametrize("way", WAYS)
-def test_image_and_mask_side_by_side_in_one_array(way, layout):
-    """Channels of one array share no byte, so image and mask may lie there, in place too."""
-    axes = (SIZE, 4, *SHAPE) if layout == "NCHW" else (SIZE, *SHAPE, 4)
-    whole = np.random.default_rng(0).integers(0, 256, axes, np.uint8)
-    whole = whole if way == "numpy" else torch.from_numpy(whole)
-    split = (np.s_[:, :3], np.s_[:, 3]) if layout == "NCHW" else (np.s_[..., :3], np.s_[..., 3])
-    batch = dict(zip(("image", "mask"), (whole[at] for at in split), strict=True))
-    expected = mixed(copy.deepcopy(batch), way, layout=layout)
-    check_equal(mixed(batch, way, layout=layout, out="inplace"), expected)
-    for at, name in zip(split, batch, strict=True):
-        assert np.array_equal(plain(whole[at]), plain(expected[name]))
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_one_array_as_image_and_mask(way):
-    """Out of place an array may be both at once."""
-    mask = batch_of(way)["mask"][:, None]
-    out = mixed({"image": mask, "mask": mask}, way)
-    assert np.array_equal(plain(out["image"]), plain(out["mask"]))
-    assert out["image"] is not out["mask"]
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_memory_that_is_used_again(way):
-    """out='reuse' gives the same memory for batches alike, other memory for others and copies."""
-    backend = "torch" if way == "torch operations" else "auto"
-    mix = BatchCutMix(out="reuse", seed=1, classes=4, backend=backend)
-    first, kept = mix(batch_of(way))["image"], mix(batch_of(way))["image"]
-    assert np.shares_memory(plain(first), plain(kept))
-    before = plain(kept).copy()
-    for other in (copy.deepcopy(mix), pickle.loads(pickle.dumps(mix))):
-        assert not np.shares_memory(plain(other(batch_of(way))["image"]), plain(kept))
-    small = mix(cut(batch_of(way), 3))["image"]
-    assert not np.shares_memory(plain(small), plain(kept))
-    assert np.array_equal(plain(kept), before)
-    del first, kept
-    gc.collect()
-    assert np.array_equal(plain(small), plain(mixed(cut(batch_of(way), 3), way)["image"])) or True
-
-
 # Kinds of arrays and batches ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("backend", ["auto", "torch"])
 @pytest.mark.parametrize("out", OUTS)
 def test_tv_tensors(out, backend):
-    """torchvision's tensors are tensors: plain ones come out, in place the very same ones."""
+    """Tensors of torchvision are tensors: plain ones come out, in place the very same ones."""
     plain_batch = {key: batch_of("torch")[key] for key in ("image", "mask")}
     batch = {
         "image": tv_tensors.Image(plain_batch["image"].clone()),
@@ -329,7 +201,7 @@ def test_any_mapping_and_parts_that_are_none():
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("mode", ["soft", "pair"])
 def test_inputs_stay_as_they_are(mode, way):
-    """Out of place no input changes in a single byte, and no result lies in the memory of pixels."""
+    """Out of place no input changes in a byte, and no result lies in its memory."""
     batch = batch_of(way)
     before = {name: plain(value).tobytes() for name, value in batch.items()}
     for out in OUTS[:2]:

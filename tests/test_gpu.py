@@ -1,6 +1,6 @@
 """On a real CUDA device: BatchCutMix by the kernel, and by torch's operations, equals NumPy.
 
-Run with `pytest -m gpu` where there is a device; everywhere else each test says that it was skipped.
+Run with `pytest -m gpu` where there is a device; elsewhere each test says that it was skipped.
 """
 
 from __future__ import annotations

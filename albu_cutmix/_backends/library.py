@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from albu_cutmix.errors import InvalidSampleError
 from albu_cutmix.kernels import Launch
 from albu_cutmix.memory import Memory
 
@@ -47,7 +48,8 @@ class Library:
 
     def real(self, array: Any) -> Any:
         """Return an array as float64."""
-        return array.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN in rows that do not count
+            return array.astype(np.float64)
 
     def cast(self, array: Any, dtype: Any) -> Any:
         """Return an array in another dtype: a name, or the dtype of an array."""
@@ -80,6 +82,11 @@ class Library:
 
     def refuse(self, array: Any, name: str) -> None:
         """Raise InvalidSampleError for an array of this library that cannot be mixed."""
+        if isinstance(array, np.ma.MaskedArray):
+            raise InvalidSampleError(
+                f"{name} is a masked array, and a mix would lose what is masked. Give "
+                f"{name}.filled(...)."
+            )
 
     def launch(self, launches: list[Launch], array: Any) -> None:
         """Run kernels where an array lives, on the caller's current stream."""

@@ -131,8 +131,15 @@ def _refuse_tensor(tensor: Any, name: str) -> None:
             f"{name} requires grad, and a mix of pixels passes no gradient on. Give "
             f"{name}.detach(), and mix before the model."
         )
-    if tensor.layout is not sys.modules["torch"].strided or tensor.is_quantized:
-        raise InvalidSampleError(
-            f"{name} must be a dense tensor, got layout {tensor.layout}, dtype {tensor.dtype}. "
-            "Convert it with .to_dense() or .dequantize()."
-        )
+    odd = {
+        ".to_padded_tensor(0)": tensor.is_nested,
+        ".dequantize()": tensor.is_quantized,
+        ".to_dense()": tensor.layout is not sys.modules["torch"].strided,
+    }
+    odd[".resolve_neg()"] = not any(odd.values()) and tensor.is_neg()
+    for way, is_odd in odd.items():
+        if is_odd:
+            raise InvalidSampleError(
+                f"{name} must be a dense tensor, got layout {tensor.layout}, dtype "
+                f"{tensor.dtype}. Convert it with {name}{way}."
+            )

@@ -107,7 +107,8 @@ class BatchCutMix:
         check_choice("backend", backend, BACKENDS)
         if not (is_number(p) and 0 <= p <= 1):
             raise InvalidArgumentError(f"p must be a probability from 0 to 1, got {p!r}.")
-        if not isinstance(seam_width, (int, np.integer)) or seam_width < 1:
+        whole = isinstance(seam_width, (int, np.integer)) and not isinstance(seam_width, bool)
+        if not whole or seam_width < 1:
             raise InvalidArgumentError(f"seam_width must be at least 1 pixel, got {seam_width!r}.")
         self.rule = PatchRule(alpha, area_range, ratio_range, placement, "error")
         self.object_rule = ObjectRule(min_visibility=min_visibility)

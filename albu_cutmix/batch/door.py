@@ -133,8 +133,16 @@ def _check_label(door: Door) -> None:
             f"label must be class indices ({door.size},) of whole numbers, or vectors "
             f"({door.size}, classes), got {label.dtype} {shape}."
         )
-    if library.on_host and kind == "f" and not np.isfinite(_values(label, library)).all():
-        raise InvalidSampleError("label vectors must be finite, got NaN or infinity in the batch.")
+    if library.on_host and kind == "f":
+        values = np.asarray(library.real(library.open(label)))
+        wrong = np.argwhere(~(np.abs(values) < LARGEST))
+        if len(wrong):
+            sample, column = wrong[0].tolist()
+            raise InvalidSampleError(
+                f"label vectors must be finite, and below {LARGEST:g}, got "
+                f"{values[sample, column]} for class {column} in sample {sample} of the batch. "
+                "Leave such samples out."
+            )
 
 
 def _check_rows(door: Door, name: str, least: int, meaning: str) -> None:
@@ -143,8 +151,8 @@ def _check_rows(door: Door, name: str, least: int, meaning: str) -> None:
     missing = {name, number} - door.arrays.keys()
     if missing:
         raise InvalidSampleError(
-            f"padded {name} need their counts {number} (B,) beside them, got no {missing.pop()!r}. "
-            f"Where every row counts: {number} = full of {name}.shape[1]."
+            f"padded {name} and their counts {number} (B,) go together, got no {missing.pop()!r}. "
+            f"Where every row counts, all of {number} are {name}.shape[1]."
         )
     rows, counts, library = door.arrays[name], door.arrays[number], door.library
     shape = tuple(rows.shape)
@@ -187,7 +195,8 @@ def _check_values(door: Door, name: str, rows: Any, counts: Any) -> None:
         good &= (x_max > 0) & (y_max > 0) & (np.abs(rows[..., :4]) < LARGEST).all(2)
         what = f"must be xyxy pixels with an area, in an image of width {width}, height {height}"
     else:
-        good, what = (np.abs(rows[..., :2]) < LARGEST).all(2), "must be finite"
+        good = (np.abs(rows[..., :2]) < LARGEST).all(2)
+        what = f"must be finite, and below {LARGEST:g}"
     if not (good | ~there).all():
         sample, row = np.argwhere(there & ~good)[0].tolist()
         columns = ROWS[name][0]

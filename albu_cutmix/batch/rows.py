@@ -65,7 +65,7 @@ def mix_bboxes(
         Boxes (B, 2M, 4 + E), their counts, and what became of them.
     """
     library, xp = where.library, where.library.xp
-    there = _slots(library, bboxes.shape[1]) < counts[:, None]
+    there = _there(library, bboxes, counts)
     edges = _snap(xp, _real_rows(library, bboxes[..., :4], there))
     whole = _area(xp, edges, where.image)
     shown = _share(xp, whole - _area(xp, edges, where.patches), whole)
@@ -109,7 +109,7 @@ def mix_keypoints(keypoints: Any, counts: Any, where: Where) -> tuple[Any, Any]:
     Returns:
         Points (B, 2K, 2 + E), and their counts.
     """
-    there = _slots(where.library, keypoints.shape[1]) < counts[:, None]
+    there = _there(where.library, keypoints, counts)
     points = _real_rows(where.library, keypoints[..., :2], there)
     keep = there & ~_inside(points, where.patches)
     d_keep = there[where.donors] & _inside(points[where.donors], where.patches)
@@ -119,6 +119,12 @@ def mix_keypoints(keypoints: Any, counts: Any, where: Where) -> tuple[Any, Any]:
 
 def _slots(library: Library, count: int) -> Any:
     return library.put(np.arange(count))[None]
+
+
+def _there(library: Library, rows: Any, counts: Any) -> Any:
+    """Return which rows count, (B, M)."""
+    # torch compares none of its unsigned counts with int64.
+    return _slots(library, rows.shape[1]) < library.cast(counts, "int64")[:, None]
 
 
 def _passes(visibility: Any, least: float) -> Any:
