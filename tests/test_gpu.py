@@ -35,7 +35,7 @@ def on_host(value):
 
 def check_equal(got: dict, expected: dict) -> None:
     """Assert that every target and every field of the record is the same."""
-    for name in expected.keys() - {"mix"}:
+    for name in sorted(expected.keys() - {"mix"}):
         assert np.array_equal(on_host(got[name]), expected[name]), name
     for name in MixRecord._fields:
         one, other = (getattr(out["mix"], name) for out in (got, expected))
