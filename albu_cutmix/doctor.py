@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from albu_cutmix._backends import backend_info
+from albu_cutmix._backends import backend_info, broken_cupy
 
 __all__ = ["examine", "find_trouble"]
 
@@ -21,8 +21,9 @@ OPTIONAL = {
 
 def examine() -> Iterator[str]:
     """Yield the lines of the report; torch and CuPy are imported, the kernel is compiled."""
-    yield f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    for title, names in (("host", HOSTS), ("OpenCV", OPENCV), *OPTIONAL.items()):
+    python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield f"albu_cutmix {_version('albu_cutmix') or 'not installed'}, {python}"
+    for title, names in (("Albumentations", HOSTS), ("OpenCV", OPENCV), *OPTIONAL.items()):
         found = [f"{name} {number}" for name in names if (number := _version(name))]
         yield f"{title}: {', '.join(found) or 'none of ' + ', '.join(names)}"
     yield "batches:"
@@ -47,6 +48,8 @@ def find_trouble() -> list[str]:
             f"{' and '.join(libraries)} are installed side by side, and all own `import cv2`. "
             "Uninstall all, then install one."
         )
+    if broken := broken_cupy():
+        trouble.append(broken)
     return trouble
 
 

@@ -149,8 +149,33 @@ class MixRecord(NamedTuple):
         """Return the contrary: a tuple's own comparison fails on arrays."""
         return not self == other
 
+    def rows(self) -> list[MixRecord]:
+        """Return the records of a batch, stacked by `BatchCutMix` or by torch, one by one.
+
+        Raises:
+            InvalidSampleError: If this is the record of one sample.
+        """
+        if not getattr(self.version, "ndim", 0):
+            raise InvalidSampleError("rows() takes a batch of records apart, got one record.")
+        columns = [column.tolist() if hasattr(column, "tolist") else column for column in self]
+        return [
+            MixRecord(**{**row, **_read_arrays(row), "lam": np.float32(row["lam"])})
+            for row in (
+                dict(zip(self._fields, one, strict=True)) for one in zip(*columns, strict=True)
+            )
+        ]
+
     def to_json(self) -> str:
-        """Return one line of JSON with every field."""
+        """Return one line of JSON with every field.
+
+        Raises:
+            InvalidSampleError: If this is a batch of records; see `rows`.
+        """
+        if getattr(self.version, "ndim", 0):
+            raise InvalidSampleError(
+                "to_json writes the record of one sample, got a batch of them. Write a line for "
+                "each: [row.to_json() for row in record.rows()]."
+            )
         row = {
             name: value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
             for name, value in self._asdict().items()

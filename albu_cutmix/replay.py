@@ -124,7 +124,7 @@ def _find_mix(record: Any, transform: Any, record_key: str | None) -> MixTransfo
     if not isinstance(record, MixRecord) or not isinstance(record.version, int):
         got = "a batch of them" if isinstance(record, MixRecord) else type(record).__name__
         raise InvalidSampleError(
-            f"replay needs one MixRecord, got {got}. Take a row out of a batch, and read a line of "
+            f"replay needs one MixRecord, got {got}. Take one of record.rows(), and read a line of "
             "a log with MixRecord.from_json."
         )
     if record.version != VERSION:

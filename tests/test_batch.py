@@ -12,7 +12,7 @@ from batch_oracle import IMAGES, MASKS, check_batch, plain, random_batch
 from oracle import Draw, inside_patch, paper_patch
 from torch.utils.data import default_collate
 
-from albu_cutmix import BatchCutMix, CutMix, MixRecord, SeamFlag
+from albu_cutmix import BatchCutMix, CutMix, InvalidSampleError, MixRecord, SeamFlag
 from albu_cutmix.batch.plan import draw_plan, place_rows
 from albu_cutmix.geometry import PatchDraw, place_inside, place_paper
 from albu_cutmix.plan import PatchRule
@@ -121,6 +121,21 @@ def test_a_record_is_what_default_collate_makes():
             assert (got.dtype, got.shape) == (value.dtype, value.shape), name
 
 
+def test_a_batch_of_records_comes_apart():
+    """`rows` gives single records, of a batch and of what torch collated; each has its line."""
+    singles = [MixRecord.empty("cutmix", "p", SHAPE), MixRecord.empty("none", "", (7, 9))]
+    assert default_collate(singles).rows() == singles
+    for way in WAYS:
+        out = run(way, as_way(random_batch(3, 4, SHAPE), way), classes=4, seed=8, p=0.5)
+        rows = out["mix"].rows()
+        assert [MixRecord.from_json(row.to_json()) for row in rows] == rows
+        assert [row.applied for row in rows] == plain(out["mix"].applied).tolist()
+    with pytest.raises(InvalidSampleError, match=r"got one record\."):
+        rows[0].rows()
+    with pytest.raises(InvalidSampleError, match=r"\[row.to_json\(\) for row in record.rows\(\)\]"):
+        out["mix"].to_json()
+
+
 @pytest.mark.parametrize("placement", ["paper", "inside"])
 def test_a_row_is_the_single_samples_geometry(placement):
     """The patch of row i is what the single sample draws from the same numbers, and the oracle."""
@@ -193,12 +208,9 @@ def test_a_row_equals_the_transform_on_the_same_mix():
         [CutMix(pool, classes=4, fit="error")],
         bbox_params=A.BboxParams("pascal_voc", label_fields=["cls"]),
     )
+    records = out["mix"].rows()
     for row, primary in enumerate(pool):
-        fields = {}
-        for name, value in out["mix"]._asdict().items():
-            one = value[row]
-            fields[name] = one.item() if isinstance(one, np.generic) and name != "lam" else one
-        again = replay(MixRecord(**fields), primary, pool, mix)
+        again = replay(records[row], primary, pool, mix)
         assert np.array_equal(again["image"], out["image"][row])
         assert np.array_equal(again["mask"], out["mask"][row])
         assert again["label"].tolist() == out["label"][row].tolist()
@@ -209,7 +221,7 @@ def test_a_row_equals_the_transform_on_the_same_mix():
         assert np.allclose(np.reshape(again["bboxes"], (-1, 4)), limits, atol=2e-3)
         assert list(again["cls"]) == got[:, 4].tolist()
         for name in ("dropped", "donor_kept", "donor_dropped", "seam_px", "seam_jump_px"):
-            assert getattr(again["mix"], name) == fields[name], name
+            assert getattr(again["mix"], name) == getattr(records[row], name), name
 
 
 def test_vectors_and_pairs():
@@ -263,3 +275,11 @@ def test_a_schedule_turns_it_off():
     assert mix(images)["mix"].applied.all()
     mix.schedule.set_epoch(3)
     assert mix(images)["mix"].reason == ("schedule",) * 16
+
+
+def test_it_prints_as_its_call():
+    """`repr` is the call that makes it, so that a log can hold it."""
+    mix = BatchCutMix(classes=4, placement="inside", p=0.5, seed=7, schedule={"epochs": 3})
+    expected = "BatchCutMix(placement='inside', classes=4, schedule=MixSchedule(3, ramp='constant'), p=0.5, seed=7)"
+    assert repr(mix) == expected
+    assert repr(BatchCutMix()) == "BatchCutMix()"

@@ -57,8 +57,8 @@ BATCHES = [
     case(
         "masks",
         {"image": np.zeros((2, 3, 8, 8)), "masks": np.zeros((2, 1, 8, 8))},
-        "got 'masks'. What is no target stays outside: {**batch, **mix({name: batch[name] for "
-        "name in targets})}. Stacks of instance masks are mixed sample by sample, by CutMix.",
+        "got 'masks'. What is no target goes past the mix: {**batch, **mix({\"image\": ..., "
+        '"label": ...})}. Stacks of instance masks are mixed sample by sample, by CutMix.',
     ),
     case("labels", {"image": np.zeros((2, 3, 8, 8)), "labels": np.zeros(2)}, "got 'labels'. What"),
     case(

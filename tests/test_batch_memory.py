@@ -208,7 +208,11 @@ def with_cupy(monkeypatch):
 @pytest.mark.parametrize(
     ("module", "spec", "reason"),
     [
-        (None, None, 'not installed. Install it with: pip install "albu_cutmix[cuda13]" (or'),
+        (
+            None,
+            None,
+            'not installed. For a CUDA device install it with: pip install "albu_cutmix[cuda13]"',
+        ),
         (None, True, "CuPy is installed and cannot be imported: "),
         (like_cupy(devices=False), True, "CuPy 13.0 finds no CUDA device, or no driver for it."),
         (like_cupy(devices=True), True, "CuPy 13.0 cannot compile the kernel: no NVRTC."),

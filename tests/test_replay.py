@@ -428,7 +428,7 @@ TWO = [CutMix(POOL), CutMix(POOL, record_key="second")]
         pytest.param(RECORD._replace(version=4), "must be of version 3, got 4.", id="newer"),
         pytest.param(
             RECORD.to_json(),
-            "replay needs one MixRecord, got str. Take a row out of a batch, and read a line of a "
+            "replay needs one MixRecord, got str. Take one of record.rows(), and read a line of a "
             "log with MixRecord.from_json.",
             id="line",
         ),
@@ -436,7 +436,7 @@ TWO = [CutMix(POOL), CutMix(POOL, record_key="second")]
         pytest.param(None, "replay needs one MixRecord, got NoneType.", id="none"),
         pytest.param(
             default_collate([RECORD, RECORD]),
-            "replay needs one MixRecord, got a batch of them. Take a row out of a batch",
+            "replay needs one MixRecord, got a batch of them. Take one of record.rows()",
             id="batch",
         ),
         pytest.param(

@@ -7,6 +7,7 @@ own operations.
 """
 
 from albu_cutmix._backends.choose import BACKENDS, backend_info, library_of
+from albu_cutmix._backends.cuda import broken_cupy
 from albu_cutmix._backends.library import Library
 
-__all__ = ["BACKENDS", "Library", "backend_info", "library_of"]
+__all__ = ["BACKENDS", "Library", "backend_info", "broken_cupy", "library_of"]

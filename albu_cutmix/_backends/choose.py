@@ -128,5 +128,5 @@ def backend_info() -> dict[str, str]:
             info["cuda"] = f"{torch.cuda.get_device_name()}: tensors are mixed {kernel}"
         else:
             name = torch.cuda.get_device_name()
-            info["cuda"] = f"{name}: tensors are mixed by torch's own operations, without CuPy"
+            info["cuda"] = f"{name}: tensors are mixed by torch's own operations (see cupy)"
     return info

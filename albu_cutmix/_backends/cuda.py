@@ -11,7 +11,7 @@ from albu_cutmix._backends.library import INTEGERS, Library
 from albu_cutmix.kernels import BLOCK, Launch, source_code
 from albu_cutmix.memory import Memory
 
-__all__ = ["Cupy", "find_cupy", "run_kernels"]
+__all__ = ["Cupy", "broken_cupy", "find_cupy", "run_kernels"]
 
 EXTRAS = 'pip install "albu_cutmix[cuda13]" (or [cuda12] for drivers of CUDA 12)'
 
@@ -27,16 +27,20 @@ class _Stream:
 
 
 class Found(NamedTuple):
-    """CuPy, its compiled kernels, and why it cannot be used ("" where it can)."""
+    """CuPy, its compiled kernels, and why it cannot be used ("" where it can).
+
+    Broken is an installation that should work, and does not.
+    """
 
     module: Any
     kernels: Any
     reason: str
+    broken: bool = False
 
 
 def run_kernels(launches: list[Launch], device: int, stream: int | None = None) -> None:
     """Launch kernels on a device, on another library's stream or on CuPy's current one."""
-    cupy, kernels, _ = find_cupy()
+    cupy, kernels, *_ = find_cupy()
     own = nullcontext() if stream is None else cupy.cuda.Stream.from_external(_Stream(stream))
     with cupy.cuda.Device(device), own:
         for kernel, grid, job in launches:
@@ -47,11 +51,13 @@ def run_kernels(launches: list[Launch], device: int, stream: int | None = None) 
 def find_cupy() -> Found:
     """Import CuPy and compile the kernels, once; where that fails say why."""
     if find_spec("cupy") is None:
-        return Found(None, None, f"CuPy is not installed. Install it with: {EXTRAS}")
+        return Found(
+            None, None, f"CuPy is not installed. For a CUDA device install it with: {EXTRAS}"
+        )
     try:
         import cupy
     except Exception as error:  # noqa: BLE001 - a broken installation raises whatever it likes
-        return Found(None, None, f"CuPy is installed and cannot be imported: {error}")
+        return Found(None, None, f"CuPy is installed and cannot be imported: {error}", True)
     version = f"CuPy {cupy.__version__}"
     if not cupy.is_available():
         return Found(cupy, None, f"{version} finds no CUDA device, or no driver for it")
@@ -59,8 +65,14 @@ def find_cupy() -> Found:
         kernels = cupy.RawModule(code=source_code(), options=("-std=c++14",))
         kernels.get_function("mix_new_16")
     except Exception as error:  # noqa: BLE001 - NVRTC is missing, or too old for the device
-        return Found(cupy, None, f"{version} cannot compile the kernel: {error}")
+        return Found(cupy, None, f"{version} cannot compile the kernel: {error}", True)
     return Found(cupy, kernels, "")
+
+
+def broken_cupy() -> str:
+    """Return why CuPy is installed in vain, "" where it is not: a machine without a GPU is well."""
+    found = find_cupy()
+    return found.reason if found.broken else ""
 
 
 class Cupy(Library):

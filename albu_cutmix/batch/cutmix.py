@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -118,6 +119,14 @@ class BatchCutMix:
         self.schedule = MixSchedule.of(schedule)
         self.set_random_seed(seed)
         self._outputs = Outputs(out)
+
+    def __repr__(self) -> str:
+        """Return the call that makes it, without what is as by default."""
+        names = inspect.signature(type(self)).parameters
+        own = {**vars(self.rule), **vars(self.object_rule), **vars(self.label_rule), **vars(self)}
+        own["label_mode"] = self.label_rule.mode
+        given = [f"{k}={own[k]!r}" for k, one in names.items() if own[k] != one.default]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def set_random_seed(self, seed: int | None) -> None:
         """Begin a new stream of draws; None: one that does not repeat."""

@@ -66,7 +66,7 @@ def open_batch(batch: Any, layout: str, backend: str) -> Door:
         what = f"{odd[0]!r}" if odd else f"no 'image' among {sorted(arrays)}"
         raise InvalidSampleError(
             f"a batch may hold {', '.join(KEYS)}, and must hold an image; got {what}. What is no "
-            "target stays outside: {**batch, **mix({name: batch[name] for name in targets})}. "
+            'target goes past the mix: {**batch, **mix({"image": ..., "label": ...})}. '
             "Stacks of instance masks are mixed sample by sample, by CutMix."
         )
     library = library_of(arrays, backend)
@@ -194,6 +194,11 @@ def _check_values(door: Door, name: str, rows: Any, counts: Any) -> None:
         good = (x_min < x_max) & (y_min < y_max) & (x_min < width) & (y_min < height)
         good &= (x_max > 0) & (y_max > 0) & (np.abs(rows[..., :4]) < LARGEST).all(2)
         what = f"must be xyxy pixels with an area, in an image of width {width}, height {height}"
+        if rows.dtype.kind == "f" and there.any() and (rows[there][:, :4] <= 1).all():
+            raise InvalidSampleError(
+                f"bboxes must be xyxy pixels, and no edge lies beyond 1: are they shares of "
+                f"the image? Multiply them by its width {width} and height {height}."
+            )
     else:
         good = (np.abs(rows[..., :2]) < LARGEST).all(2)
         what = f"must be finite, and below {LARGEST:g}"
