@@ -279,7 +279,7 @@ def test_a_schedule_turns_it_off():
 
 def test_it_prints_as_its_call():
     """`repr` is the call that makes it, so that a log can hold it."""
-    mix = BatchCutMix(classes=4, placement="inside", p=0.5, seed=7, schedule={"epochs": 3})
-    expected = "BatchCutMix(placement='inside', classes=4, schedule=MixSchedule(3, ramp='constant'), p=0.5, seed=7)"
-    assert repr(mix) == expected
+    mix = BatchCutMix(classes=4, placement="inside", schedule={"epochs": 3}, p=0.5, seed=7)
+    schedule = "schedule=MixSchedule(3, ramp='constant')"
+    assert repr(mix) == f"BatchCutMix(placement='inside', classes=4, {schedule}, p=0.5, seed=7)"
     assert repr(BatchCutMix()) == "BatchCutMix()"
