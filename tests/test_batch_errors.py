@@ -62,7 +62,7 @@ BATCHES = [
     ),
     case("labels", {"image": np.zeros((2, 3, 8, 8)), "labels": np.zeros(2)}, "got 'labels'. What"),
     case(
-        "a key that is a number", {"image": np.zeros((2, 3, 8, 8)), 3: np.zeros(2)}, "got '3'. What"
+        "a key that is a number", {"image": np.zeros((2, 3, 8, 8)), 3: np.zeros(2)}, "got 3. What"
     ),
     case(
         "a list of images",
@@ -120,7 +120,7 @@ PARTS = [
         "another layout",
         {"image": np.zeros((5, 20, 24, 3))},
         "image of shape (5, 20, 24, 3) looks like (B, H, W, C), and layout is 'NCHW'. Pass "
-        "BatchCutMix(layout='NHWC').",
+        "BatchCutMix(layout='NHWC'); if",
     ),
     case("a mask of another size", {"mask": np.zeros((5, 24, 20), int)}, MASK + "(5, 24, 20)."),
     case("masks of fewer samples", {"mask": np.zeros((4, 20, 24), int)}, MASK + "(4, 20, 24)."),
@@ -258,7 +258,7 @@ def test_what_a_part_must_be(parts, words, way):
 
 def test_an_image_that_looks_like_the_other_layout():
     """Channels first under layout NHWC are found too."""
-    words = "looks like (B, C, H, W), and layout is 'NHWC'. Pass BatchCutMix(layout='NCHW')."
+    words = "looks like (B, C, H, W), and layout is 'NHWC'. Pass BatchCutMix(layout='NCHW'); if"
     check_refused({"image": np.zeros((5, 3, 20, 24))}, words, layout="NHWC")
     words = "image must have shape (B, H, W, C) with at least one pixel, got (5, 20, 24)."
     check_refused({"image": np.zeros((5, 20, 24))}, words, layout="NHWC")

@@ -85,6 +85,9 @@ class Cupy(Library):
     def __init__(self) -> None:
         self.xp = find_cupy().module
 
+    def open(self, array: Any) -> Any:
+        return array
+
     def bits(self, array: Any) -> Any:
         return array.view(INTEGERS[array.itemsize])
 

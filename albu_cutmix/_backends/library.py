@@ -32,11 +32,11 @@ class Library:
 
     def open(self, array: Any) -> Any:
         """Return an array in the form to work with, on the same memory where it can be."""
-        return array
+        return np.asarray(array)
 
     def bits(self, array: Any) -> Any:
-        """Return an array on the same memory as whole numbers of the same size."""
-        return array
+        """Return an array on the same memory as numbers that this library can move."""
+        return np.asarray(array)
 
     def close(self, array: Any, like: Any = None) -> Any:  # noqa: ARG002
         """Return what the caller gets: of the caller's library, and of the dtype of *like*."""
@@ -87,6 +87,9 @@ class Library:
                 f"{name} is a masked array, and a mix would lose what is masked. Give "
                 f"{name}.filled(...)."
             )
+
+    def note_write(self, array: Any) -> None:
+        """Tell the library that an array of the caller was written to behind its back."""
 
     def launch(self, launches: list[Launch], array: Any) -> None:
         """Run kernels where an array lives, on the caller's current stream."""

@@ -41,6 +41,9 @@ class TorchHost(Library):
     def refuse(self, array: Any, name: str) -> None:
         _refuse_tensor(array, name)
 
+    def note_write(self, array: Any) -> None:
+        _note_write(array)
+
 
 class Torch(Library):
     """torch by its own operations, on a CUDA device or, when asked for, in host memory."""
@@ -52,6 +55,9 @@ class Torch(Library):
         self.xp = sys.modules["torch"]
         self.device = device
         self.on_host = device.type == "cpu"
+
+    def open(self, array: Any) -> Any:
+        return array
 
     def bits(self, array: Any) -> Any:
         return array.view(getattr(self.xp, INTEGERS[array.element_size()]))
@@ -96,6 +102,9 @@ class Torch(Library):
     def refuse(self, array: Any, name: str) -> None:
         _refuse_tensor(array, name)
 
+    def note_write(self, array: Any) -> None:
+        _note_write(array)
+
 
 class TorchKernel(Torch):
     """torch on a CUDA device, pixels by the kernel: CuPy launches it, and owns no memory."""
@@ -105,6 +114,13 @@ class TorchKernel(Torch):
     def launch(self, launches: list[Launch], array: Any) -> None:
         stream = self.xp.cuda.current_stream(self.device)
         run_kernels(launches, array.device.index, stream.cuda_stream)
+
+
+def _note_write(tensor: Any) -> None:
+    """Raise the tensor's version, so that autograd notices who still needs what it was."""
+    note = getattr(sys.modules["torch"].autograd.graph, "increment_version", None)
+    if note is not None and not tensor.is_inference():
+        note(tensor)
 
 
 def _torch_kind(dtype: Any) -> str:

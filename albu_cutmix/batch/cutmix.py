@@ -48,7 +48,8 @@ class BatchCutMix:
         layout: Axes of the images: "NCHW" (channels_last memory is seen and kept) or "NHWC".
         out: "new": new arrays; "reuse": images and masks in memory that the next call of this
             object writes again; "inplace": images and masks are mixed where they lie.
-        pairing: How donors are found: "permutation", cycles of 32 to 63 samples; or "pairs",
+        pairing: How donors are found: "permutation", cycles of 32 to 63 samples (all
+            of a smaller batch); or "pairs",
             partners that give to each other (three where one is left over), the faster one in
             place on a GPU. Either way a donor is any other sample alike.
         min_visibility: Boxes of which less can still be seen are dropped: a share, or two
@@ -115,7 +116,9 @@ class BatchCutMix:
         self.object_rule = ObjectRule(min_visibility=min_visibility)
         self.label_rule = LabelRule(label_mode, classes)
         self.layout, self.out, self.pairing, self.backend = layout, out, pairing, backend
-        self.seam, self.seam_width, self.p = seam, int(seam_width), p
+        if not isinstance(seam, (bool, np.bool_)):
+            raise InvalidArgumentError(f"seam must be True or False, got {seam!r}.")
+        self.seam, self.seam_width, self.p = bool(seam), int(seam_width), p
         self.schedule = MixSchedule.of(schedule)
         self.set_random_seed(seed)
         self._outputs = Outputs(out)
@@ -125,14 +128,14 @@ class BatchCutMix:
         names = inspect.signature(type(self)).parameters
         own = {**vars(self.rule), **vars(self.object_rule), **vars(self.label_rule), **vars(self)}
         own["label_mode"] = self.label_rule.mode
-        given = [f"{k}={own[k]!r}" for k, one in names.items() if own[k] != one.default]
+        given = [f"{k}={own.get(k)!r}" for k, one in names.items() if own.get(k) != one.default]
         return f"{type(self).__name__}({', '.join(given)})"
 
     def set_random_seed(self, seed: int | None) -> None:
         """Begin a new stream of draws; None: one that does not repeat."""
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
             raise InvalidArgumentError(f"seed must be a whole number or None, got {seed!r}.")
-        self.seed = seed
+        self.seed = None if seed is None else int(seed)
         self._rng: np.random.Generator | None = None
         self._worker_seed: int | None = None
 
@@ -172,6 +175,8 @@ class BatchCutMix:
             move()
         for name, (source, target) in pixels.items():
             given = door.arrays[name]
+            if target is source:
+                door.library.note_write(given)
             out[name] = given if target is source else door.library.close(target, given)
         out |= rows | seams | {"mix": batch_record(plan, "cutmix", counts, jumps, door.library)}
         return {name: out[name] for name in (*batch, *out) if name in out}
@@ -222,6 +227,6 @@ class BatchCutMix:
             return {}, None
         columns = 2 if mask is None else door.columns_of("mask")
         mask = None if mask is None else library.bits(mask)
-        edges = find_edges(plan, self.seam_width, mask, columns, library)
+        edges = find_edges(plan, min(self.seam_width, max(plan.shape)), mask, columns, library)
         out = {"seam": library.close(draw_seams(edges))} if self.seam else {}
         return out, None if mask is None else count_jumps(edges)

@@ -60,10 +60,10 @@ def open_batch(batch: Any, layout: str, backend: str) -> Door:
             'a batch must be a mapping such as {"image": images, "label": labels}, got '
             f"{type(batch).__name__}."
         )
-    arrays = {str(key): value for key, value in batch.items() if value is not None}
+    arrays = {key: value for key, value in batch.items() if value is not None}
     odd = [key for key in arrays if key not in KEYS]
     if odd or "image" not in arrays:
-        what = f"{odd[0]!r}" if odd else f"no 'image' among {sorted(arrays)}"
+        what = f"{odd[0]!r}" if odd else f"no 'image' among {[*arrays]}"
         raise InvalidSampleError(
             f"a batch may hold {', '.join(KEYS)}, and must hold an image; got {what}. What is no "
             'target goes past the mix: {**batch, **mix({"image": ..., "label": ...})}. '
@@ -96,11 +96,12 @@ def _check_image(image: Any, layout: str) -> None:
             f"image must have shape {_axes(layout)} with at least one pixel, got {shape}."
         )
     here, there = (shape[1], shape[3]) if layout == "NCHW" else (shape[3], shape[1])
-    if here >= WIDE and there in CHANNELS:
+    if min(here, shape[2]) >= WIDE and there in CHANNELS:
         other = "NHWC" if layout == "NCHW" else "NCHW"
         raise InvalidSampleError(
             f"image of shape {shape} looks like {_axes(other)}, and layout is {layout!r}. Pass "
-            f"BatchCutMix(layout={other!r})."
+            f"BatchCutMix(layout={other!r}); if the axes really are {_axes(layout)}, exchange rows "
+            "and columns for the mix."
         )
 
 
@@ -194,10 +195,10 @@ def _check_values(door: Door, name: str, rows: Any, counts: Any) -> None:
         good = (x_min < x_max) & (y_min < y_max) & (x_min < width) & (y_min < height)
         good &= (x_max > 0) & (y_max > 0) & (np.abs(rows[..., :4]) < LARGEST).all(2)
         what = f"must be xyxy pixels with an area, in an image of width {width}, height {height}"
-        if rows.dtype.kind == "f" and there.any() and (rows[there][:, :4] <= 1).all():
+        if _look_like_shares(rows[there][:, :4]):
             raise InvalidSampleError(
-                f"bboxes must be xyxy pixels, and no edge lies beyond 1: are they shares of "
-                f"the image? Multiply them by its width {width} and height {height}."
+                f"bboxes must be xyxy pixels, and all edges lie from 0 to 1: are they shares "
+                f"of the image? Multiply them by its width {width} and height {height}."
             )
     else:
         good = (np.abs(rows[..., :2]) < LARGEST).all(2)
@@ -209,3 +210,9 @@ def _check_values(door: Door, name: str, rows: Any, counts: Any) -> None:
             f"row {row} of {name} in sample {sample} of the batch {what}, got "
             f"{rows[sample, row, :columns].tolist()}. Rows that are none go behind num_{name}."
         )
+
+
+def _look_like_shares(boxes: Any) -> bool:
+    """Return whether several boxes, (N, 4), lie in the first pixel, and not only at its ends."""
+    inside = (boxes >= 0).all() and (boxes <= 1).all()
+    return bool(len(boxes) > 1 and inside and ((boxes > 0) & (boxes < 1)).any())

@@ -71,7 +71,7 @@ class Outputs:
         if self.out == "new":
             return library.empty_like(source)
         device = str(getattr(source, "device", ""))
-        kind = type(library), device, library.memory(source)._replace(pointer=0)
+        kind = type(library), device, source.dtype, library.memory(source)._replace(pointer=0)
         if name not in self._buffers or self._buffers[name][0] != kind:
             self._buffers[name] = kind, library.empty_like(source)
         return self._buffers[name][1]

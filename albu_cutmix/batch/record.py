@@ -63,5 +63,5 @@ def batch_record(
         seam_px=put(seam_lengths(plan)),
         seam_object_px=put(unknown.copy()),
         seam_jump_px=put(unknown.copy() if jumps is None else jumps),
-        flags=put(unknown.copy()),
+        flags=put(np.zeros(size, np.int64)),
     )

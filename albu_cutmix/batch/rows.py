@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from albu_cutmix.boxes import SNAP
+from albu_cutmix.checks import LARGEST
 from albu_cutmix.fates import EPS
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def mix_bboxes(
     """
     library, xp = where.library, where.library.xp
     there = _there(library, bboxes, counts)
+    if not library.on_host:  # the door could not look
+        there = there & _are_boxes(library.real(bboxes[..., :4]), where.image)
     edges = _snap(xp, _real_rows(library, bboxes[..., :4], there))
     whole = _area(xp, edges, where.image)
     shown = _share(xp, whole - _area(xp, edges, where.patches), whole)
@@ -110,6 +113,8 @@ def mix_keypoints(keypoints: Any, counts: Any, where: Where) -> tuple[Any, Any]:
         Points (B, 2K, 2 + E), and their counts.
     """
     there = _there(where.library, keypoints, counts)
+    if not where.library.on_host:
+        there = there & (abs(where.library.real(keypoints[..., :2])) < LARGEST).all(2)
     points = _real_rows(where.library, keypoints[..., :2], there)
     keep = there & ~_inside(points, where.patches)
     d_keep = there[where.donors] & _inside(points[where.donors], where.patches)
@@ -125,6 +130,13 @@ def _there(library: Library, rows: Any, counts: Any) -> Any:
     """Return which rows count, (B, M)."""
     # torch compares none of its unsigned counts with int64.
     return _slots(library, rows.shape[1]) < library.cast(counts, "int64")[:, None]
+
+
+def _are_boxes(edges: Any, image: Any) -> Any:
+    """Return which rows are finite boxes with an area, not outside of the image, (B, M)."""
+    low, high = edges[..., LOW], edges[..., HIGH]
+    good = (low < high) & (low < image[..., HIGH]) & (high > 0)
+    return good.all(2) & (abs(edges) < LARGEST).all(2)
 
 
 def _passes(visibility: Any, least: float) -> Any:

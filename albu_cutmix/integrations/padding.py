@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import default_collate
 
+from albu_cutmix.batch.door import KEYS
 from albu_cutmix.boxes import to_xyxy
 from albu_cutmix.checks import LARGEST, as_numbers, bbox_rows, check_fields
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
@@ -20,10 +20,13 @@ from albu_cutmix.integrations.collate import (
     to_chw,
     whole_numbers,
 )
+from albu_cutmix.integrations.mix_collate import MixCollate, distinct_names
 
 __all__ = ["MixCollate", "padded_collate", "unpad"]
 
 LAST_EXACT = 2**24  # float32 holds every whole number up to here
+PARTS = ("image", "mask", "bboxes", "keypoints")
+CROWD = "iscrowd"  # torchvision's and COCO's name of a field of whole numbers
 
 
 def padded_collate(
@@ -31,11 +34,13 @@ def padded_collate(
     *,
     bbox_format: str = "pascal_voc",
     label_field: str = "labels",
+    fields: Sequence[str] = (),
     classes: Classes | None = None,
     max_boxes: int | None = None,
     label_key: str = "label",
+    keep: Sequence[str] = (),
     drop: Collection[str] = (),
-) -> dict[str, torch.Tensor]:
+) -> dict[str, Any]:
     """Collate results of a pipeline into the mapping that `BatchCutMix` takes.
 
     What all samples hold is in the batch, what none holds is not. With other arguments than the
@@ -48,28 +53,35 @@ def padded_collate(
             so a third one can say which point it is.
         bbox_format: Format of the pipeline's `BboxParams`.
         label_field: Its label field with the classes: whole numbers, or names of `classes`.
+        fields: Names of its further label fields, such as `iscrowd`: numbers that float32 holds
+            exactly. Each is a column behind the class, in this order.
         classes: Names in the order of their numbers, or a number for each name.
         max_boxes: Rows for boxes in every batch, so that shapes stay the same. None: as many as
             the fullest sample of the batch needs.
         label_key: Name of the class label: a whole number or a soft vector. With boxes, a key
             that is also `label_field` is theirs.
+        keep: Keys that come as a list of what each sample holds, such as `image_id` or `path`.
+            `MixCollate` wants them in `carry`, since a mix takes targets only.
         drop: Keys that are left out. Any other key that no batch has a place for is refused.
 
     Returns:
         `image` (B, C, H, W), `mask` (B, H, W) or (B, C, H, W), `label` (B,) int64 or (B, K)
-        float32, `bboxes` (B, M, 5) float32 xyxy pixels and the class number, `num_bboxes` (B,)
-        int64, `keypoints` (B, K, 2+) float32 and `num_keypoints` (B,) int64. M and K are at least
+        float32, `bboxes` (B, M, 5 + fields) float32 xyxy pixels, the class number and `fields`,
+        `num_bboxes` (B,) int64, `keypoints` (B, K, 2+) float32 and `num_keypoints` (B,) int64. M and K are at least
         1; unused rows are zeros.
 
     Raises:
-        InvalidArgumentError: If `max_boxes` or `drop` is of another kind.
+        InvalidArgumentError: If an argument is of another kind, or two name the same key.
         InvalidSampleError: If samples contradict each other or themselves; it names the sample.
     """
-    _check_arguments(max_boxes, drop)
+    _check_arguments(max_boxes, drop, {"label_field": label_field, "label_key": label_key})
+    _check_names(fields, keep, {*KEYS, label_field, label_key, *drop})
     names = (f"sample {row} of the batch" for row in range(len(samples)))
     parts = {at: _kept(sample, drop, at) for at, sample in zip(names, samples, strict=True)}
-    keys = _shared_keys(parts, {"image", "mask", "bboxes", "keypoints"}, label_key, label_field)
-    out = {"image": _stack([to_chw(part_of(p, "image", at), at) for at, p in parts.items()])}
+    keys = _shared_keys(parts, {*PARTS, *keep}, label_key, {label_field, *fields})
+    out: dict[str, Any] = {
+        "image": _stack([to_chw(part_of(p, "image", at), at) for at, p in parts.items()])
+    }
     shape = int(out["image"].shape[2]), int(out["image"].shape[3])
     if "mask" in keys:
         out["mask"] = _stack([_mask(p["mask"], shape, at) for at, p in parts.items()], "masks")
@@ -77,108 +89,99 @@ def padded_collate(
         out["label"] = stack_labels([np.asarray(p[label_key]) for p in parts.values()], label_key)
     if "bboxes" in keys:
         rows = [_boxes(p, bbox_format, label_field, classes, shape, at) for at, p in parts.items()]
+        rows = [
+            torch.cat([boxes, *(_column(p, name, len(boxes), at) for name in fields)], 1)
+            for boxes, (at, p) in zip(rows, parts.items(), strict=True)
+        ]
         out["bboxes"], out["num_bboxes"] = _padded(rows, max_boxes)
     if "keypoints" in keys:
         points = _same_columns([_points(p["keypoints"], at) for at, p in parts.items()])
         out["keypoints"], out["num_keypoints"] = _padded(points)
-    return out
+    return out | {key: [part_of(p, key, at) for at, p in parts.items()] for key in keep}
 
 
-def unpad(batch: Mapping[str, Any]) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
+def unpad(
+    batch: Mapping[str, Any], *, fields: Sequence[str] = ()
+) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
     """Return the lists that torchvision's detectors take from a padded batch, mixed or not.
+
+    Values are not scaled: end the pipeline with A.ToFloat, or divide uint8 images by 255 after
+    the mix. Detectors train on every box they get: take crowds out where `iscrowd` is not 0.
 
     All stays on its device. The counts are read once, which waits for the device. Images are
     views of the batch. Whatever else the batch holds, such as masks and the record, stays there.
 
     Args:
         batch: What `BatchCutMix(layout="NCHW")` or `padded_collate` returned, as tensors: with
-            `image`, `bboxes` (B, M, 5+) whose fifth column is the class number, and `num_bboxes`.
+            `image`, `bboxes` (B, M, 5 + fields) whose fifth column is the class number, and
+            `num_bboxes`.
+        fields: Names of the further columns of `bboxes`, every one, as in `padded_collate`.
 
     Returns:
-        Images (C, H, W), and targets with `boxes` (N, 4) float32 xyxy pixels, `labels` (N,) int64
-        and, if the batch has them, `keypoints` (K, 2+).
+        Images (C, H, W), and targets with `boxes` (N, 4) float32 xyxy pixels, `labels` (N,)
+        int64, each of `fields` (N,), `iscrowd` as int64 and any other as float32, and, if the
+        batch has them, `keypoints` (K, 2+).
 
     Raises:
-        InvalidSampleError: If a part is missing, is no tensor, or has not the class column.
+        InvalidArgumentError: If `fields` are no names, or those of other parts of a target.
+        InvalidSampleError: If a part is missing or is no tensor, or `bboxes` have other columns.
     """
+    _check_names(fields, (), {"boxes", "labels", "keypoints"})
     names = ["bboxes", *(["keypoints"] if "keypoints" in batch else [])]
     for key in ("image", *names, *(f"num_{name}" for name in names)):
         if not isinstance(part_of(batch, key, "a batch to unpad"), torch.Tensor):
             raise InvalidSampleError(
                 f"unpad takes tensors, got {type(batch[key]).__name__} for {key!r}."
             )
-    rows = batch["bboxes"]
-    if rows.ndim != 3 or rows.shape[2] < 5:
-        raise InvalidSampleError(
-            "bboxes must have shape (B, M, 5 or more), xyxy and the class number, got "
-            f"{tuple(rows.shape)}. padded_collate makes them."
-        )
-    whole = {"boxes": rows[..., :4].float().contiguous(), "labels": rows[..., 4].long()}
+    whole = _box_parts(batch["bboxes"], fields)
+    ends = dict.fromkeys(whole, 0) | ({"keypoints": 1} if "keypoints" in batch else {})
     whole |= {name: batch[name] for name in names[1:]}
     counts = torch.stack([batch[f"num_{name}"] for name in names], 1).tolist()
-    ends = [dict(zip(whole, (count[0], *count), strict=True)) for count in counts]
     targets = [
-        {name: part[row, : end[name]] for name, part in whole.items()}
-        for row, end in enumerate(ends)
+        {name: part[row, : count[ends[name]]] for name, part in whole.items()}
+        for row, count in enumerate(counts)
     ]
     return list(batch["image"]), targets
 
 
-class MixCollate:
-    """A `collate_fn` that collates, then mixes the batch, in the worker that made it.
-
-    It is pickled with its parts, so workers may also be spawned.
-
-    Args:
-        mix: A `BatchCutMix`.
-        collate: What makes a batch of samples, such as `padded_collate`.
-        keys: Names of the parts, where samples are tuples such as (image, label). Mappings are
-            taken as they are.
-
-    Raises:
-        InvalidArgumentError: If an argument is of another kind.
-
-    >>> MixCollate(lambda batch: batch)([(1.0, 4), (2.0, 7)])["label"]
-    tensor([4, 7])
-    """
-
-    def __init__(
-        self,
-        mix: Callable[[dict[str, Any]], dict[str, Any]],
-        collate: Callable[[Any], Any] = default_collate,
-        keys: Sequence[str] = ("image", "label"),
-    ) -> None:
-        for name, value in (("mix", mix), ("collate", collate)):
-            if not callable(value):
-                raise InvalidArgumentError(f"{name} must be callable, got {value!r}.")
-        if isinstance(keys, str) or len(set(keys)) != len(keys):
-            raise InvalidArgumentError(f"keys must be a sequence of distinct names, got {keys!r}.")
-        self.mix, self.collate, self.keys = mix, collate, tuple(keys)
-
-    def __call__(self, samples: Sequence[Any]) -> dict[str, Any]:
-        """Return the mixed batch.
-
-        Raises:
-            InvalidSampleError: If the batch is neither a mapping nor has one part for each key.
-        """
-        batch = self.collate(samples)
-        if isinstance(batch, Mapping):
-            return self.mix(dict(batch))
-        if not isinstance(batch, (tuple, list)) or len(batch) != len(self.keys):
-            parts = f" of {len(batch)} parts" if isinstance(batch, (tuple, list)) else ""
-            raise InvalidSampleError(
-                f"a batch must be a mapping, or a tuple of the {len(self.keys)} parts "
-                f"{list(self.keys)}, got a {type(batch).__name__}{parts}. Name the parts of your "
-                "samples: MixCollate(mix, keys=(...))."
-            )
-        return self.mix(dict(zip(self.keys, batch, strict=True)))
+def _box_parts(rows: torch.Tensor, fields: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Return the columns of padded boxes under the names that they have in a target."""
+    if rows.ndim != 3 or rows.shape[2] != 5 + len(fields):
+        raise InvalidSampleError(
+            f"bboxes must have shape (B, M, {5 + len(fields)}): xyxy, the class number and "
+            f"fields={list(fields)}, got {tuple(rows.shape)}. padded_collate puts the class there; "
+            "name every further column: unpad(batch, fields=(...))."
+        )
+    further = {
+        name: rows[..., column].to(torch.int64 if name == CROWD else torch.float32)
+        for column, name in enumerate(fields, 5)
+    }
+    return {
+        "boxes": rows[..., :4].float().contiguous(), "labels": rows[..., 4].long(), **further
+    }  # fmt: skip
 
 
-def _check_arguments(max_boxes: Any, drop: Any) -> None:
+def _check_arguments(max_boxes: Any, drop: Any, names: Mapping[str, Any]) -> None:
     if max_boxes is not None and (type(max_boxes) is not int or max_boxes < 1):
         raise InvalidArgumentError(f"max_boxes must be a whole number > 0, got {max_boxes!r}.")
-    if isinstance(drop, str):
+    if isinstance(drop, str) or not isinstance(drop, Collection):
         raise InvalidArgumentError(f"drop must be a collection of keys, got {drop!r}.")
+    for argument, name in names.items():
+        if not isinstance(name, str):
+            raise InvalidArgumentError(
+                f"{argument} must be one name, got {name!r}. Further label fields of the boxes are "
+                "named in fields=(...)."
+            )
+
+
+def _check_names(fields: Any, keep: Any, taken: Collection[str]) -> None:
+    names = [*distinct_names("fields", fields), *distinct_names("keep", keep)]
+    odd = sorted({name for name in names if name in taken or names.count(name) > 1})
+    if odd:
+        raise InvalidArgumentError(
+            f"fields and keep must name keys that have no other use, got {odd}. Others are "
+            f"{sorted(taken)}."
+        )
 
 
 def _kept(sample: Any, drop: Collection[str], where: str) -> dict[str, Any]:
@@ -191,18 +194,20 @@ def _kept(sample: Any, drop: Collection[str], where: str) -> dict[str, Any]:
 
 
 def _shared_keys(
-    parts: Mapping[str, Mapping[str, Any]], known: set[str], label_key: str, label_field: str
+    parts: Mapping[str, Mapping[str, Any]], known: set[str], label_key: str, fields: set[str]
 ) -> set[str]:
     """Return the keys that become parts of the batch, of which every sample has all."""
     if not parts:
         raise InvalidSampleError("a batch must have at least one sample, got none.")
     there = set().union(*parts.values())
-    fields = {label_field} if "bboxes" in there else set()
+    fields = fields if "bboxes" in there else set()
     strange = sorted(map(str, there - known - fields - {label_key}))
     if strange:
         raise InvalidSampleError(
-            f"samples hold {', '.join(map(repr, strange))}, which a batch has no place for. If it "
-            f"may be left out: partial(padded_collate, drop={strange})."
+            f"samples hold {', '.join(map(repr, strange))}, which a batch has no place for. For "
+            f"label fields of the boxes: partial(padded_collate, fields={strange}). For what goes "
+            f"past the mix: keep={strange}, and carry={strange} in MixCollate. Only for what may "
+            f"be left out: drop={strange}."
         )
     for where, sample in parts.items():
         if there - set(sample):
@@ -260,6 +265,30 @@ def _boxes(
             f"in {where}. Number the classes from 0 or 1."
         )
     return torch.cat([torch.from_numpy(corners), labels[:, None]], 1).float()
+
+
+def _column(sample: Mapping[str, Any], field: str, count: int, where: str) -> torch.Tensor:
+    """Return a further label field of the boxes of a sample as (N, 1) float32."""
+    values = _plain(part_of(sample, field, where))
+    check_fields({field: values}, count, where)
+    column = [_plain(value) for value in values]
+    wrong = [value for value in column if not _is_exact(value) or (field == CROWD and value % 1)]
+    if wrong:
+        raise InvalidSampleError(
+            f"field {field!r} must hold {'whole ' * (field == CROWD)}numbers that float32 holds "
+            f"exactly, got {wrong[0]!r} in {where}. Number names, and round others by np.float32."
+        )
+    return torch.tensor(column, dtype=torch.float32).reshape(-1, 1)
+
+
+def _plain(value: Any) -> Any:
+    """Return an array, a tensor or a scalar of one as Python's numbers."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _is_exact(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and abs(value) < LARGEST
+    return number and float(np.float32(value)) == value
 
 
 def _points(keypoints: Any, where: str) -> torch.Tensor:
