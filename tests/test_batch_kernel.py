@@ -150,6 +150,17 @@ def test_cupys_own_stream(cupy):
     assert {launch[3] for launch in cupy.log.launches} == {stream.ptr}
 
 
+def test_cupy_arrays_stay_on_their_device(cupy):
+    """What lies on another device than the current one is mixed there, and all results lie there."""
+    batch = random_batch(1, 8, SHAPE, image="uint8")
+    with cupy.cuda.Device(1):
+        given = {name: cupy.asarray(value) for name, value in batch.items()}
+    out = BatchCutMix(seed=1, classes=4, seam=True)(given)
+    assert {value.device.id for name, value in out.items() if name != "mix"} == {1}
+    assert {launch[4] for launch in cupy.log.launches} == {1}
+    assert cupy.log.device == 0
+
+
 def test_a_class_outside_is_nan_on_a_device(cupy):
     """Nobody can wait to be told: the label of such a row, and of who took from it, is NaN."""
     labels = np.array([0, 7, 2, -1])

@@ -65,7 +65,7 @@ def _cupy_library(kind: str, device: Any) -> Library:
     found = find_cupy()
     if found.reason:
         raise MissingExtraError(f"the CUDA kernel cannot be used: {found.reason}.")
-    return TorchKernel(device) if kind == "torch cuda" else Cupy()
+    return TorchKernel(device) if kind == "torch cuda" else Cupy(device)
 
 
 def _takes_kernel(backend: str) -> bool:

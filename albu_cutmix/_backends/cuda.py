@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -82,8 +82,13 @@ class Cupy(Library):
     way = "kernel"
     on_host = False
 
-    def __init__(self) -> None:
+    def __init__(self, device: int) -> None:
         self.xp = find_cupy().module
+        self.device = device
+
+    def active(self) -> AbstractContextManager[Any]:
+        device: AbstractContextManager[Any] = self.xp.cuda.Device(self.device)
+        return device
 
     def open(self, array: Any) -> Any:
         return array
@@ -106,5 +111,5 @@ class Cupy(Library):
     def memory(self, array: Any) -> Memory:
         return Memory(array.data.ptr, array.shape, array.strides, array.itemsize)
 
-    def launch(self, launches: list[Launch], array: Any) -> None:
-        run_kernels(launches, array.device.id)
+    def launch(self, launches: list[Launch], array: Any) -> None:  # noqa: ARG002
+        run_kernels(launches, self.device)

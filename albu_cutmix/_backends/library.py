@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ class Library:
     way = "loops"
     on_host = True
     xp: Any = np
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Return a context in which new arrays lie where those of the batch do."""
+        return nullcontext()
 
     def open(self, array: Any) -> Any:
         """Return an array in the form to work with, on the same memory where it can be."""

@@ -162,6 +162,12 @@ class BatchCutMix:
             self._stream(), door.size, door.shape, self.rule,
             pairing=self.pairing, p=self.p, factor=factor,
         )  # fmt: skip
+        with door.library.active():
+            out = self._mix(door, plan)
+        return {name: out[name] for name in (*batch, *out) if name in out}
+
+    def _mix(self, door: Door, plan: BatchPlan) -> dict[str, Any]:
+        """Carry out a plan on every part of a batch."""
         pixels = self._outputs.prepare(door)
         moves = [
             plan_pixels(*memory, plan, door.columns_of(name), door.library, name)
@@ -178,8 +184,8 @@ class BatchCutMix:
             if target is source:
                 door.library.note_write(given)
             out[name] = given if target is source else door.library.close(target, given)
-        out |= rows | seams | {"mix": batch_record(plan, "cutmix", counts, jumps, door.library)}
-        return {name: out[name] for name in (*batch, *out) if name in out}
+        record = batch_record(plan, "cutmix", counts, jumps, door.library)
+        return out | rows | seams | {"mix": record}
 
     def _stream(self) -> np.random.Generator:
         """Return the source of randomness, a new one in each DataLoader worker and epoch."""
