@@ -151,7 +151,7 @@ def test_cupys_own_stream(cupy):
 
 
 def test_cupy_arrays_stay_on_their_device(cupy):
-    """What lies on another device than the current one is mixed there, and all results lie there."""
+    """What lies on another device than the current one is mixed there, and so do all results."""
     batch = random_batch(1, 8, SHAPE, image="uint8")
     with cupy.cuda.Device(1):
         given = {name: cupy.asarray(value) for name, value in batch.items()}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from albumentations.pytorch import ToTensorV2
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from albu_cutmix import BatchCutMix, InvalidArgumentError, InvalidSampleError, MixRecord
 from albu_cutmix.boxes import from_xyxy
@@ -132,6 +132,90 @@ def test_names_take_their_number(classes, numbers):
     assert batch["bboxes"][0, :, 4].tolist() == numbers
 
 
+def test_fields_are_columns_behind_the_class():
+    """One for each name, in their order; a sample without boxes has none."""
+    one = row(iscrowd=[0, 1], area=np.array([15, 187.5]))
+    two = row(iscrowd=[], area=[], bboxes=[], labels=[])
+    batch = padded_collate([two, one], fields=("area", "iscrowd"))
+    assert (batch["bboxes"].dtype, tuple(batch["bboxes"].shape)) == (torch.float32, (2, 2, 7))
+    assert batch["bboxes"][1, :, 4:].tolist() == [[3, 15, 0], [1, 187.5, 1]]
+    assert batch["bboxes"][0].count_nonzero() == 0
+    assert batch["num_bboxes"].tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [False, True],
+        np.array([0, 1], np.uint8),
+        [np.float32(0), np.bool_(True)],
+        torch.tensor([0.0, 1.0]),
+        [torch.tensor(0), torch.tensor(1)],
+    ],
+    ids=["bools", "array", "scalars", "tensor", "tensors"],
+)
+def test_numbers_of_every_kind_are_taken(values):
+    """What counts is the value."""
+    batch = padded_collate([row(iscrowd=values)], fields=["iscrowd"])
+    assert batch["bboxes"][0, :, 5].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0.5, 0.1], "field 'score' must hold numbers .* exactly, got 0.1 in sample 1 .*float32"),
+        ([0, 2**24 + 1], "got 16777217 in sample 1"),
+        (np.array([0, 2**53 + 1]), "got 9007199254740993 in sample 1"),
+        ([0, math.nan], "got nan in sample 1"),
+        ([0, -math.inf], "got -inf in sample 1"),
+        ([0, 10**400], "got 1000.* in sample 1"),
+        (["0", "1"], "got '0' in sample 1 .*Number names"),
+        ([None, 1], "got None in sample 1"),
+        ([[1], [2, 3]], r"got \[1\] in sample 1"),
+        (np.zeros((2, 1)), r"got \[0\.0\] in sample 1"),
+        ([1], "sample 1 of the batch has 2 boxes, got 1 values in field 'score'"),
+        (np.array(1), "got int in field 'score'"),
+        ("01", "got str in field 'score'"),
+        (None, "sample 1 of the batch has no 'score', others have"),
+    ],
+)
+def test_fields_that_are_no_numbers_are_refused(values, words):
+    """No value is rounded, cast or left out; the error names sample and field."""
+    with pytest.raises(InvalidSampleError, match=words):
+        padded_collate([row(score=[0, 1]), row(score=values)], fields=("score",))
+
+
+def test_a_crowd_is_a_whole_number():
+    """It comes out of `unpad` as one, so that nothing may be lost on the way."""
+    with pytest.raises(InvalidSampleError, match=r"'iscrowd' must hold whole numbers .*0\.5"):
+        padded_collate([row(iscrowd=[1, 0.5])], fields=("iscrowd",))
+
+
+def test_fields_and_kept_parts_must_be_there():
+    """A name that was asked for is never left out in silence."""
+    with pytest.raises(InvalidSampleError, match="sample 0 of the batch must hold 'iscrowd'"):
+        padded_collate([row()], fields=("iscrowd",))
+    with pytest.raises(InvalidSampleError, match="sample 0 of the batch must hold 'path'"):
+        padded_collate([row()], keep=("path",))
+
+
+def test_kept_parts_come_as_lists():
+    """One entry for each sample, as it was, without boxes too."""
+    size = (480, 640)
+    samples = [bare(path="a.jpg", size=size), bare(path="b.jpg", size=size)]
+    batch = padded_collate(samples, keep=["path", "size"])
+    assert list(batch) == ["image", "path", "size"]
+    assert batch["path"] == ["a.jpg", "b.jpg"]
+    assert batch["size"] == [size, size]
+
+
+def test_an_unknown_key_beside_boxes_may_be_a_field():
+    """The error tells of fields first, and of leaving out last."""
+    words = r"'iscrowd', .*fields=\['iscrowd'\].*keep=.*carry=.* MixCollate.*Only .*drop="
+    with pytest.raises(InvalidSampleError, match=words):
+        padded_collate([row(iscrowd=[0, 1])])
+
+
 @pytest.mark.parametrize(
     ("mask", "shape"),
     [
@@ -194,6 +278,17 @@ def test_what_may_be_left_out_is_named():
         ({"max_boxes": 2.0}, r"got 2\.0"),
         ({"max_boxes": True}, "got True"),
         ({"drop": "path"}, "drop must be a collection of keys, got 'path'"),
+        ({"drop": 3}, "drop must be a collection of keys, got 3"),
+        ({"label_field": ["labels", "a"]}, r"label_field must be one name, got \['l.*fields="),
+        ({"label_key": None}, "label_key must be one name, got None"),
+        ({"fields": "iscrowd"}, "fields must be a tuple or list of distinct names, got 'iscrowd'"),
+        ({"fields": {"a", "b"}}, "fields must be a tuple or list"),
+        ({"fields": ("a", "a")}, r"distinct names, got \('a', 'a'\)"),
+        ({"fields": ("labels",)}, r"fields must name .*other use.*got \['labels'\]"),
+        ({"fields": ("a",), "drop": ("a",)}, r"fields must name .*other use.*got \['a'\]"),
+        ({"keep": (3,)}, r"keep must be .*got \(3,\)"),
+        ({"keep": ("mask",)}, r"keep must name .*got \['mask'\]\. Leave"),
+        ({"keep": ("a",), "fields": ("a",)}, r"keep must name .*got \['a'\]"),
         ({"bbox_format": "voc"}, "bbox_format must be one of .*got 'voc'"),
     ],
 )
@@ -224,6 +319,60 @@ def test_targets_hold_what_the_counts_say():
     assert targets[0]["keypoints"].shape == (0, 3)
 
 
+def test_targets_hold_the_fields():
+    """Crowds as int64, all others as float32, whatever their values."""
+    batch = padded_collate([row(iscrowd=[0, 1], area=[15, 187])], fields=("iscrowd", "area"))
+    _, (target,) = unpad(batch, fields=("iscrowd", "area"))
+    assert list(target) == ["boxes", "labels", "iscrowd", "area"]
+    assert (target["iscrowd"].dtype, target["iscrowd"].tolist()) == (torch.int64, [0, 1])
+    assert (target["area"].dtype, target["area"].tolist()) == (torch.float32, [15, 187])
+
+
+def test_a_crowd_is_a_crowd_after_the_pipeline_and_the_mix():
+    """Every box that comes out, clipped or a donor's, has the crowd of its class."""
+    run = A.Compose(
+        [A.HorizontalFlip(p=0.5)],
+        bbox_params=A.BboxParams("pascal_voc", label_fields=["labels", "iscrowd"]),
+        seed=1,
+    )
+    sample = row(labels=[3, 1], iscrowd=[1, 0], image_id=7)
+    rows = [run(**sample) for _ in range(8)]
+    collate = MixCollate(
+        BatchCutMix(placement="inside", area_range=(0.1, 0.4), seed=1),
+        partial(padded_collate, fields=("iscrowd",), keep=("image_id",)),
+        carry=("image_id",),
+    )
+    batch = collate(rows)
+    assert batch["image_id"] == [7] * 8
+    assert batch["mix"].donor_kept.sum() > 0
+    _, targets = unpad(batch, fields=("iscrowd",))
+    crowds = torch.cat([target["iscrowd"] for target in targets])
+    assert crowds.unique().tolist() == [0, 1]
+    assert torch.equal(crowds == 1, torch.cat([target["labels"] for target in targets]) == 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ((), r"\(B, M, 5\).*fields=\[\], got \(1, 2, 6\).*unpad\(batch, fields="),
+        (("iscrowd", "area"), r"\(B, M, 7\).*fields=\['iscrowd', 'area'\], got \(1, 2, 6\)"),
+    ],
+    ids=["unnamed", "too-many-names"],
+)
+def test_every_further_column_has_a_name(fields, words):
+    """A column is never left out, nor made up."""
+    batch = padded_collate([row(iscrowd=[0, 1])], fields=("iscrowd",))
+    with pytest.raises(InvalidSampleError, match=words):
+        unpad(batch, fields=fields)
+
+
+@pytest.mark.parametrize("fields", ["iscrowd", ("a", "a"), ("labels",), ("a", "keypoints")])
+def test_names_of_other_parts_are_no_fields(fields):
+    """A part of a target is never overwritten."""
+    with pytest.raises(InvalidArgumentError, match="fields must "):
+        unpad(padded_collate([row()]), fields=fields)
+
+
 def test_a_collated_batch_comes_apart_into_its_samples():
     """Without a mix, as in a validation set, every target has its own boxes."""
     images, targets = unpad(padded_collate([row(), row(bboxes=[], labels=[])], max_boxes=5))
@@ -239,7 +388,7 @@ def test_a_collated_batch_comes_apart_into_its_samples():
     [
         ({"num_bboxes": None}, "a batch to unpad must hold 'num_bboxes', got"),
         ({"bboxes": np.zeros((1, 2, 5))}, "takes tensors, got ndarray for 'bboxes'"),
-        ({"bboxes": torch.zeros(1, 2, 4)}, r"class number, got \(1, 2, 4\)\. padded_collate"),
+        ({"bboxes": torch.zeros(1, 2, 4)}, r"class number .*got \(1, 2, 4\)\. padded_collate"),
         ({"keypoints": torch.zeros(1, 1, 2)}, "must hold 'num_keypoints'"),
     ],
     ids=["no-counts", "numpy", "no-class", "no-keypoint-counts"],
@@ -274,6 +423,67 @@ def test_parts_of_tuples_may_have_other_names():
     assert out["mask"].shape == (1, 17, 11)
 
 
+def test_carried_parts_go_past_the_mix():
+    """Of tuples they are named by `keys`; the mix never sees them."""
+    samples = [(torch.zeros(3, 17, 11), 4, "a.jpg"), (torch.ones(3, 17, 11), 2, "b.jpg")]
+    mix = BatchCutMix(classes=5, seed=1)
+    collate = MixCollate(mix, keys=("image", "label", "path"), carry=("path",))
+    out = collate(samples)
+    assert list(out["path"]) == ["a.jpg", "b.jpg"]
+    assert out["label"].shape == (2, 5)
+
+
+def test_carried_parts_of_mappings_come_back():
+    """default_collate has made of them what it makes."""
+    sample = {"image": torch.zeros(3, 17, 11), "label": 4, "image_id": 9}
+    out = MixCollate(lambda batch: {"seen": sorted(batch)}, carry=["image_id"])([sample] * 2)
+    assert out["seen"] == ["image", "label"]
+    assert out["image_id"].tolist() == [9, 9]
+
+
+def test_a_carried_part_that_is_not_there_is_an_error():
+    """The error says which, and what there is."""
+    with pytest.raises(InvalidSampleError, match=r"got no \['path'\] among \['image', 'label'\]"):
+        MixCollate(Noted(), carry=("path",))([(torch.zeros(3, 17, 11), 4)])
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        pytest.param([np.zeros((2, 4)), np.zeros((1, 4))], id="arrays"),
+        pytest.param([BOXES, BOXES[:1]], id="lists"),
+        pytest.param([torch.zeros(2, 4), torch.zeros(0, 4)], id="tensors"),
+    ],
+)
+def test_boxes_of_different_numbers_need_padding(boxes):
+    """What torch says is kept, and the way out is added."""
+    samples = [{"image": torch.zeros(3, 17, 11), "bboxes": rows} for rows in boxes]
+    words = r"cannot stack .*equal size.*MixCollate\(mix, padded_collate\)"
+    with pytest.raises(InvalidSampleError, match=words) as caught:
+        MixCollate(Noted())(samples)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def failing(samples):
+    """A collate function of a user, with an error of its own."""
+    raise RuntimeError("mine")
+
+
+@pytest.mark.parametrize(
+    ("collate", "samples", "words"),
+    [
+        (failing, [row()], "mine"),
+        (default_collate, [{"image": torch.zeros(3, n, n)} for n in (4, 5)], "equal size"),
+        (default_collate, [(torch.zeros(3, n, n), 1) for n in (4, 5)], "equal size"),
+    ],
+    ids=["own", "no-boxes", "tuples"],
+)
+def test_other_errors_of_a_collate_function_stay(collate, samples, words):
+    """Advice is given only where it is right."""
+    with pytest.raises(RuntimeError, match=words):
+        MixCollate(Noted(), collate)(samples)
+
+
 def test_a_mapping_goes_to_the_mix_as_it_is():
     """`keys` has no say there."""
     out = MixCollate(Noted(), padded_collate)([row()])
@@ -301,6 +511,9 @@ def test_batches_without_names_are_refused(samples, words):
         ({"mix": Noted(), "collate": 3}, "collate must be callable, got 3"),
         ({"mix": Noted(), "keys": "image"}, "distinct names, got 'image'"),
         ({"mix": Noted(), "keys": ("image", "image")}, r"got \('image', 'image'\)"),
+        ({"mix": Noted(), "carry": "path"}, "carry must be a tuple .*got 'path'"),
+        ({"mix": Noted(), "carry": ("bboxes",)}, r"carry must name .*target.*got \['bboxes'\]"),
+        ({"mix": Noted(), "carry": ("mix",)}, r"carry must name .*got \['mix'\]"),
     ],
 )
 def test_a_collate_of_wrong_parts_is_refused(arguments, words):
@@ -311,10 +524,11 @@ def test_a_collate_of_wrong_parts_is_refused(arguments, words):
 
 def test_a_collate_is_pickled_with_its_parts():
     """Spawned workers get a copy that does the same."""
-    made = MixCollate(Noted(), partial(padded_collate, max_boxes=3), keys=("image", "mask"))
+    part = partial(padded_collate, max_boxes=3, keep=("path",))
+    made = MixCollate(Noted(), part, keys=("image", "mask"), carry=("path",))
     copy = pickle.loads(pickle.dumps(made))
-    assert copy.keys == ("image", "mask")
-    assert copy([row()])["bboxes"].shape == (1, 3, 5)
+    assert (copy.keys, copy.carry) == (("image", "mask"), ("path",))
+    assert copy([row(path="a")])["bboxes"].shape == (1, 3, 5)
 
 
 class Same(Dataset):
@@ -434,3 +648,25 @@ def test_a_detector_of_torchvision_takes_what_comes_apart():
     batch = padded_collate(samples, classes=numbers, drop=("label", "mask", "masks"))
     losses = model(*unpad(BatchCutMix(seed=1)(batch)))
     assert all(torch.isfinite(loss) for loss in losses.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"num_bboxes": torch.tensor([1])}, r"must be of the 2 images, got 2 rows"),
+        ({"num_bboxes": torch.tensor([1.0, 1.0])}, r"torch.float32 counts of shape \(2,\)"),
+        ({"num_bboxes": torch.tensor([1, -1])}, r"num_bboxes must be 0 to 3.*got -1 for image 1"),
+        ({"num_bboxes": torch.tensor([4, 1])}, r"num_bboxes must be 0 to 3.*got 4 for image 0"),
+        ({"image": torch.zeros(3, 3, 8, 8)}, r"must be of the 3 images, got 2 rows of bboxes"),
+    ],
+    ids=["short", "float", "negative", "beyond", "images"],
+)
+def test_counts_that_do_not_fit_are_refused(change, words):
+    """No target is lost by a count of another shape, or outside of its rows."""
+    batch = {
+        "image": torch.zeros(2, 3, 8, 8),
+        "bboxes": torch.zeros(2, 3, 5),
+        "num_bboxes": torch.tensor([1, 2]),
+    }
+    with pytest.raises(InvalidSampleError, match=words):
+        unpad({**batch, **change})

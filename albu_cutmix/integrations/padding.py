@@ -1,4 +1,4 @@
-"""Padded batches for `BatchCutMix`, and lists again; public in `albu_cutmix.integrations.torch`."""
+"""Padded batches for `BatchCutMix`; public in `albu_cutmix.integrations.torch`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from albu_cutmix.integrations.collate import (
     to_chw,
     whole_numbers,
 )
-from albu_cutmix.integrations.mix_collate import MixCollate, distinct_names
+from albu_cutmix.integrations.mix_collate import CROWD, distinct_names
 
-__all__ = ["MixCollate", "padded_collate", "unpad"]
+__all__ = ["padded_collate"]
 
 LAST_EXACT = 2**24  # float32 holds every whole number up to here
 PARTS = ("image", "mask", "bboxes", "keypoints")
-CROWD = "iscrowd"  # torchvision's and COCO's name of a field of whole numbers
 
 
 def padded_collate(
@@ -67,15 +66,18 @@ def padded_collate(
     Returns:
         `image` (B, C, H, W), `mask` (B, H, W) or (B, C, H, W), `label` (B,) int64 or (B, K)
         float32, `bboxes` (B, M, 5 + fields) float32 xyxy pixels, the class number and `fields`,
-        `num_bboxes` (B,) int64, `keypoints` (B, K, 2+) float32 and `num_keypoints` (B,) int64. M and K are at least
-        1; unused rows are zeros.
+        `num_bboxes` (B,) int64, `keypoints` (B, K, 2+) float32 and `num_keypoints` (B,) int64.
+        M and K are at least 1; unused rows are zeros.
 
     Raises:
-        InvalidArgumentError: If an argument is of another kind, or two name the same key.
+        InvalidArgumentError: If an argument is of another kind, or `fields` or `keep` name a
+            key that has another use.
         InvalidSampleError: If samples contradict each other or themselves; it names the sample.
     """
     _check_arguments(max_boxes, drop, {"label_field": label_field, "label_key": label_key})
-    _check_names(fields, keep, {*KEYS, label_field, label_key, *drop})
+    taken = (*KEYS, label_field, label_key, *drop)
+    fields = distinct_names("fields", fields, taken)
+    keep = distinct_names("keep", keep, (*taken, *fields))
     names = (f"sample {row} of the batch" for row in range(len(samples)))
     parts = {at: _kept(sample, drop, at) for at, sample in zip(names, samples, strict=True)}
     keys = _shared_keys(parts, {*PARTS, *keep}, label_key, {label_field, *fields})
@@ -100,67 +102,6 @@ def padded_collate(
     return out | {key: [part_of(p, key, at) for at, p in parts.items()] for key in keep}
 
 
-def unpad(
-    batch: Mapping[str, Any], *, fields: Sequence[str] = ()
-) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
-    """Return the lists that torchvision's detectors take from a padded batch, mixed or not.
-
-    Values are not scaled: end the pipeline with A.ToFloat, or divide uint8 images by 255 after
-    the mix. Detectors train on every box they get: take crowds out where `iscrowd` is not 0.
-
-    All stays on its device. The counts are read once, which waits for the device. Images are
-    views of the batch. Whatever else the batch holds, such as masks and the record, stays there.
-
-    Args:
-        batch: What `BatchCutMix(layout="NCHW")` or `padded_collate` returned, as tensors: with
-            `image`, `bboxes` (B, M, 5 + fields) whose fifth column is the class number, and
-            `num_bboxes`.
-        fields: Names of the further columns of `bboxes`, every one, as in `padded_collate`.
-
-    Returns:
-        Images (C, H, W), and targets with `boxes` (N, 4) float32 xyxy pixels, `labels` (N,)
-        int64, each of `fields` (N,), `iscrowd` as int64 and any other as float32, and, if the
-        batch has them, `keypoints` (K, 2+).
-
-    Raises:
-        InvalidArgumentError: If `fields` are no names, or those of other parts of a target.
-        InvalidSampleError: If a part is missing or is no tensor, or `bboxes` have other columns.
-    """
-    _check_names(fields, (), {"boxes", "labels", "keypoints"})
-    names = ["bboxes", *(["keypoints"] if "keypoints" in batch else [])]
-    for key in ("image", *names, *(f"num_{name}" for name in names)):
-        if not isinstance(part_of(batch, key, "a batch to unpad"), torch.Tensor):
-            raise InvalidSampleError(
-                f"unpad takes tensors, got {type(batch[key]).__name__} for {key!r}."
-            )
-    whole = _box_parts(batch["bboxes"], fields)
-    ends = dict.fromkeys(whole, 0) | ({"keypoints": 1} if "keypoints" in batch else {})
-    whole |= {name: batch[name] for name in names[1:]}
-    counts = torch.stack([batch[f"num_{name}"] for name in names], 1).tolist()
-    targets = [
-        {name: part[row, : count[ends[name]]] for name, part in whole.items()}
-        for row, count in enumerate(counts)
-    ]
-    return list(batch["image"]), targets
-
-
-def _box_parts(rows: torch.Tensor, fields: Sequence[str]) -> dict[str, torch.Tensor]:
-    """Return the columns of padded boxes under the names that they have in a target."""
-    if rows.ndim != 3 or rows.shape[2] != 5 + len(fields):
-        raise InvalidSampleError(
-            f"bboxes must have shape (B, M, {5 + len(fields)}): xyxy, the class number and "
-            f"fields={list(fields)}, got {tuple(rows.shape)}. padded_collate puts the class there; "
-            "name every further column: unpad(batch, fields=(...))."
-        )
-    further = {
-        name: rows[..., column].to(torch.int64 if name == CROWD else torch.float32)
-        for column, name in enumerate(fields, 5)
-    }
-    return {
-        "boxes": rows[..., :4].float().contiguous(), "labels": rows[..., 4].long(), **further
-    }  # fmt: skip
-
-
 def _check_arguments(max_boxes: Any, drop: Any, names: Mapping[str, Any]) -> None:
     if max_boxes is not None and (type(max_boxes) is not int or max_boxes < 1):
         raise InvalidArgumentError(f"max_boxes must be a whole number > 0, got {max_boxes!r}.")
@@ -172,16 +113,6 @@ def _check_arguments(max_boxes: Any, drop: Any, names: Mapping[str, Any]) -> Non
                 f"{argument} must be one name, got {name!r}. Further label fields of the boxes are "
                 "named in fields=(...)."
             )
-
-
-def _check_names(fields: Any, keep: Any, taken: Collection[str]) -> None:
-    names = [*distinct_names("fields", fields), *distinct_names("keep", keep)]
-    odd = sorted({name for name in names if name in taken or names.count(name) > 1})
-    if odd:
-        raise InvalidArgumentError(
-            f"fields and keep must name keys that have no other use, got {odd}. Others are "
-            f"{sorted(taken)}."
-        )
 
 
 def _kept(sample: Any, drop: Collection[str], where: str) -> dict[str, Any]:
@@ -256,10 +187,10 @@ def _boxes(
             "label field of BboxParams."
         )
     corners = to_xyxy(rows, bbox_format, shape)
-    check_boxes(corners, shape, bbox_format, where)
+    check_boxes(corners.astype(np.float32), shape, bbox_format, where)
     labels = whole_numbers(part_of(sample, label_field, where), classes, where)
     check_fields({label_field: labels}, len(rows), where)
-    if (labels.abs() > LAST_EXACT).any():
+    if ((labels > LAST_EXACT) | (labels < -LAST_EXACT)).any():
         raise InvalidSampleError(
             f"class numbers must be at most 2**24 to be exact in float32, got {labels.tolist()} "
             f"in {where}. Number the classes from 0 or 1."

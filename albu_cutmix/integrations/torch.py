@@ -14,7 +14,8 @@ except ModuleNotFoundError as error:
     raise missing("torch", "PyTorch", "albu_cutmix[torch]") from error
 
 from albu_cutmix.integrations.collate import classification_collate, detection_collate
-from albu_cutmix.integrations.padding import MixCollate, padded_collate, unpad
+from albu_cutmix.integrations.mix_collate import MixCollate, unpad
+from albu_cutmix.integrations.padding import padded_collate
 
 __all__ = [
     "MixCollate",
