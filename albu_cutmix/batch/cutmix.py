@@ -70,7 +70,8 @@ class BatchCutMix:
         MissingExtraError: In a call, if "cupy" was asked for and cannot be used.
 
     >>> import numpy as np
-    >>> mix = BatchCutMix(classes=2, placement="inside", area_range=(1 / 4, 1 / 4), ratio_range=(1, 1))
+    >>> quarter = {"area_range": (0.25, 0.25), "ratio_range": (1, 1)}
+    >>> mix = BatchCutMix(classes=2, placement="inside", **quarter)
     >>> images = np.stack([np.zeros((3, 8, 8), np.uint8), np.ones((3, 8, 8), np.uint8)])
     >>> out = mix({"image": images, "label": np.array([0, 1])})
     >>> out["label"].tolist(), out["mix"].donors[:, 0].tolist()
