@@ -17,10 +17,23 @@ from albu_cutmix.memory import Memory
 __all__ = ["Torch", "TorchHost", "TorchKernel"]
 
 
-class TorchHost(Library):
-    """torch in host memory: worked on as NumPy arrays of the same memory."""
+class _Tensors(Library):
+    """What is the same for torch wherever its tensors are."""
 
     name = "torch"
+
+    def kind(self, array: Any) -> str:
+        return _torch_kind(array.dtype)
+
+    def refuse(self, array: Any, name: str) -> None:
+        _refuse_tensor(array, name)
+
+    def note_write(self, array: Any) -> None:
+        _note_write(array)
+
+
+class TorchHost(_Tensors):
+    """torch in host memory: worked on as NumPy arrays of the same memory."""
 
     def open(self, array: Any) -> Any:
         torch = sys.modules["torch"]
@@ -35,20 +48,10 @@ class TorchHost(Library):
         tensor = sys.modules["torch"].from_numpy(np.asarray(array))
         return tensor if like is None else tensor.view(like.dtype)
 
-    def kind(self, array: Any) -> str:
-        return _torch_kind(array.dtype)
 
-    def refuse(self, array: Any, name: str) -> None:
-        _refuse_tensor(array, name)
-
-    def note_write(self, array: Any) -> None:
-        _note_write(array)
-
-
-class Torch(Library):
+class Torch(_Tensors):
     """torch by its own operations, on a CUDA device or, when asked for, in host memory."""
 
-    name = "torch"
     way = "operations"
 
     def __init__(self, device: Any) -> None:
@@ -95,15 +98,6 @@ class Torch(Library):
         size = array.element_size()
         strides = tuple(step * size for step in array.stride())
         return Memory(array.data_ptr(), tuple(array.shape), strides, size)
-
-    def kind(self, array: Any) -> str:
-        return _torch_kind(array.dtype)
-
-    def refuse(self, array: Any, name: str) -> None:
-        _refuse_tensor(array, name)
-
-    def note_write(self, array: Any) -> None:
-        _note_write(array)
 
 
 class TorchKernel(Torch):

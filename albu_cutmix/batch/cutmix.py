@@ -48,10 +48,9 @@ class BatchCutMix:
         layout: Axes of the images: "NCHW" (channels_last memory is seen and kept) or "NHWC".
         out: "new": new arrays; "reuse": images and masks in memory that the next call of this
             object writes again; "inplace": images and masks are mixed where they lie.
-        pairing: How donors are found: "permutation", cycles of 32 to 63 samples (all
-            of a smaller batch); or "pairs",
-            partners that give to each other (three where one is left over), the faster one in
-            place on a GPU. Either way a donor is any other sample alike.
+        pairing: How donors are found: "permutation", cycles of 32 to 63 samples (all of a
+            smaller batch); or "pairs", partners that give to each other (three where one is left
+            over). Either way every other sample is equally likely.
         min_visibility: Boxes of which less can still be seen are dropped: a share, or two
             (primary, donor).
         seam: Whether `out["seam"]` comes, a map (B, H, W) uint8 of `SeamFlag`: SEAM, and
