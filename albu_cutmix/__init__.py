@@ -1,4 +1,4 @@
-"""CutMix for Albumentations that keeps every target true."""
+"""CutMix, MixUp and Cutout for Albumentations that keep every target true."""
 
 from albu_cutmix._backends import backend_info
 from albu_cutmix.batch import BatchCutMix
@@ -23,7 +23,7 @@ from albu_cutmix.report import AuditReport, audit, show
 from albu_cutmix.sample import Donor
 from albu_cutmix.schedule import MixSchedule
 from albu_cutmix.seams import SeamFlag
-from albu_cutmix.transforms import CutMix, MixTargets
+from albu_cutmix.transforms import CutMix, Cutout, MixTargets, MixUp
 from albu_cutmix.wrappers import cached, mapped, pack, packed, weighted
 
 __version__ = "0.1.0"
@@ -34,6 +34,7 @@ __all__ = [
     "BatchCutMix",
     "CutMix",
     "CutMixError",
+    "Cutout",
     "Donor",
     "DonorPool",
     "DonorReadError",
@@ -45,6 +46,7 @@ __all__ = [
     "MixRecord",
     "MixSchedule",
     "MixTargets",
+    "MixUp",
     "SafetyFlag",
     "SafetyLimits",
     "SeamFlag",

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError
-from albu_cutmix.geometry import Rect, meet_all
+from albu_cutmix.geometry import Rect, meet_all, minus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "area",
     "clip_bboxes",
     "covered_area",
+    "extent_in",
     "from_xyxy",
     "map_bboxes",
     "round_out",
@@ -82,12 +85,14 @@ def area(bboxes: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-def covered_area(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
-    """Return the area, shape (N,), that each box shares with a rectangle."""
+def covered_area(bboxes: NDArray[np.float64], *rects: Rect) -> NDArray[np.float64]:
+    """Return the area, shape (N,), that each box shares with rectangles, disjoint ones."""
     x_min, y_min, x_max, y_max = bboxes.T
-    width = np.minimum(x_max, rect[2]) - np.maximum(x_min, rect[0])
-    height = np.minimum(y_max, rect[3]) - np.maximum(y_min, rect[1])
-    out: NDArray[np.float64] = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    out: NDArray[np.float64] = np.zeros(len(bboxes))
+    for rect in rects:
+        width = np.minimum(x_max, rect[2]) - np.maximum(x_min, rect[0])
+        height = np.minimum(y_max, rect[3]) - np.maximum(y_min, rect[1])
+        out += np.maximum(width, 0.0) * np.maximum(height, 0.0)
     return out
 
 
@@ -113,15 +118,15 @@ def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.f
     return part / np.maximum(whole, TINY)
 
 
-def visible_extent(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float64]:
-    """Return the tightest box around each box minus a rectangle.
+def visible_extent(bboxes: NDArray[np.float64], *rects: Rect) -> NDArray[np.float64]:
+    """Return the tightest box around each box minus rectangles, disjoint ones.
 
-    It shrinks only where the rectangle spans the box's full height or width from a side; a
-    corner or a hole leaves it as it is. A box that is covered whole comes back with no area.
+    It shrinks only where they span the box's full height or width from a side; a corner or a
+    hole leaves it as it is. A box that is covered whole comes back with no area.
 
     Args:
         bboxes: Boxes, shape (N, 4), float64, pixels, xyxy. Not modified.
-        rect: Half-open integer rectangle, pixels.
+        *rects: Half-open integer rectangles, pixels.
 
     Returns:
         Shape (N, 4), float64.
@@ -129,8 +134,10 @@ def visible_extent(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float6
     >>> visible_extent(np.array([[0.0, 0.0, 4.0, 4.0]]), Rect(0, 0, 2, 4))
     array([[2., 0., 4., 4.]])
     """
+    if len(rects) != 1:
+        return extent_in(bboxes, minus(_hull(bboxes), rects)) if len(bboxes) else bboxes.copy()
     low, high = bboxes[:, :2], bboxes[:, 2:]  # columns: x, y
-    edges = np.array(rect, np.float64)
+    edges = np.array(rects[0], np.float64)
     start, stop = edges[:2], edges[2:]
     from_low, from_high = low >= start, high <= stop
     spans = (from_low & from_high)[:, ::-1]  # whether the other axis is covered from end to end
@@ -139,6 +146,28 @@ def visible_extent(bboxes: NDArray[np.float64], rect: Rect) -> NDArray[np.float6
     np.minimum(high, start, out=out[:, 2:], where=spans & from_high)
     np.maximum(out[:, 2:], out[:, :2], out=out[:, 2:])
     return out
+
+
+def extent_in(bboxes: NDArray[np.float64], rects: Sequence[Rect]) -> NDArray[np.float64]:
+    """Return the tightest box around what of each box, (N, 4), lies in rectangles.
+
+    Where nothing does, the box comes back as no area at its own corner.
+    """
+    if not len(rects):
+        return np.hstack([bboxes[:, :2]] * 2)
+    edges = np.array(rects, np.float64)
+    low = np.maximum(bboxes[:, None, :2], edges[:, :2])
+    high = np.minimum(bboxes[:, None, 2:], edges[:, 2:])
+    meets = np.expand_dims((low < high).all(2), 2)
+    corners = np.where(meets, low, np.inf).min(1), np.where(meets, high, -np.inf).max(1)
+    ends = [np.where(np.isfinite(corner), corner, bboxes[:, :2]) for corner in corners]
+    return np.hstack(ends)
+
+
+def _hull(bboxes: NDArray[np.float64]) -> Rect:
+    """Return a rectangle that holds all boxes."""
+    low, high = np.floor(bboxes[:, :2].min(0)), np.ceil(bboxes[:, 2:].max(0))
+    return Rect(*low.astype(int).tolist(), *high.astype(int).tolist())
 
 
 def to_xyxy(bboxes: Any, bbox_format: str, shape: tuple[int, ...]) -> NDArray[np.float64]:

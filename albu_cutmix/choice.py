@@ -10,9 +10,13 @@ from albu_cutmix.errors import InvalidArgumentError
 from albu_cutmix.sharing import SharedArrays
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["Chances", "check_weights", "draw_index"]
+
+QUICK = 8  # draws that may meet a donor that was drawn before
 
 
 def check_weights(weights: Any, count: int) -> NDArray[np.float64]:
@@ -67,9 +71,24 @@ class Chances(SharedArrays):
             return _find(left, point)
         return count - 1 - _find(right, point - before)
 
+    def draw_other(self, rng: np.random.Generator, others: set[int]) -> int | None:
+        """Return the index of a donor that is none of some; None where no other has a weight."""
+        for _ in range(QUICK):
+            index = _find(self._ends, rng.random() * self._ends[-1])
+            if index not in others:
+                return index
+        left = np.diff(self._ends, prepend=0.0)  # those that are left have little of the weight
+        left[list(others)] = 0.0
+        ends = np.cumsum(left)
+        return _find(ends, rng.random() * ends[-1]) if ends[-1] > 0 else None
+
 
 def draw_index(
-    rng: np.random.Generator, count: int, exclude: int | None, chances: Chances | None = None
+    rng: np.random.Generator,
+    count: int,
+    exclude: int | None,
+    chances: Chances | None = None,
+    used: Sequence[int] = (),
 ) -> int | None:
     """Return which of *count* donors is drawn; None where only *exclude* is left.
 
@@ -78,13 +97,20 @@ def draw_index(
         count: Number of donors.
         exclude: Index that is never drawn; None: all may be.
         chances: Weights; None: all alike.
+        used: Indices that are drawn only where no other is left.
     """
-    if exclude is not None and count == 1:
+    others = {*used} | ({exclude} if exclude is not None else set())
+    if len(used) and (chances is not None or len(others) == count):
+        found = None if chances is None else chances.draw_other(rng, others)
+        return draw_index(rng, count, exclude, chances) if found is None else found
+    if len(others) == count:
         return None
     if chances is not None:
         return chances.draw(rng, exclude)
-    index = int(rng.integers(count - (exclude is not None)))
-    return index + (exclude is not None and index >= exclude)
+    index = int(rng.integers(count - len(others)))
+    for other in sorted(others):
+        index += index >= other
+    return index
 
 
 def _find(ends: NDArray[np.float64], point: float) -> int:

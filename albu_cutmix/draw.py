@@ -97,7 +97,7 @@ def draw_mix(
         return picture
     note = f"lam {record.lam:.3f}" if record.applied else f"not applied: {record.reason or 'none'}"
     used = {group.fate for group in groups if len(group.bboxes) or len(group.points)}
-    used |= {"patch"} if record.applied and seam is None else set()
+    used |= {"patch"} if _outlined(record) and seam is None else set()
     used |= set() if seam is None else set(seam_names(seam))
     order = [name for name in COLORS if name in used]
     return np.vstack([picture, draw_legend(order, picture.shape[1], note)])
@@ -139,15 +139,14 @@ def _match_points(now: _Parts, old: _Parts, record: MixRecord) -> dict[str, Any]
     """Return keypoints by fate, whether covered ones were removed or flagged."""
     if not record.applied:
         return {"dropped": (), "kept": now.points[now.shows]}
-    patch = Rect(*record.patches[0].tolist())
-    hidden, count = in_rect(old.points, patch), len(old.points)
+    hidden, count = in_rect(old.points, *record.covered), len(old.points)
     first = now.points[:count]
     flagged = len(first) == count and np.allclose(first, old.points, 0, TOLERANCE)
     came = slice(count if flagged else np.count_nonzero(~hidden), None)
     return {
         "dropped": old.points[hidden & old.shows],
         "kept": old.points[~hidden & old.shows],
-        "donor": now.points[came][now.shows[came] & in_rect(now.points[came], patch)],
+        "donor": now.points[came][now.shows[came] & in_rect(now.points[came], *record.used)],
     }
 
 
@@ -159,12 +158,12 @@ def draw_groups(
     seam: NDArray[np.uint8] | None = None,
     min_side: int = 480,
 ) -> NDArray[np.uint8]:
-    """Draw what became of the objects, and the patch of a record, over an image.
+    """Draw what became of the objects, and the patches of a record, over an image.
 
     Args:
         image: Shape (H, W) or (H, W, C). Not modified.
         groups: What is drawn in which colour.
-        record: Its patch is outlined where the mix fired.
+        record: Its patches are outlined where the mix fired; a blend has none.
         seam: A seam map, (H, W), which is drawn instead of the patch's outline.
         min_side: See `draw_mix`.
 
@@ -178,8 +177,8 @@ def draw_groups(
         paint_seam(pixels, seam)
     scale = _scale(pixels, min_side)
     canvas = enlarge(pixels, scale)
-    if record.applied and seam is None:
-        outline(canvas, record.patches[0] * scale, "patch", dashed=True)
+    for patch in _outlined(record) if seam is None else ():
+        outline(canvas, np.array(patch) * scale, "patch", dashed=True)
     for group in groups:
         for box, name in zip(group.bboxes, group.names, strict=True):
             outline(canvas, box * scale, group.fate, dashed=group.fate == "dropped")
@@ -199,13 +198,20 @@ def _scale(image: NDArray[np.uint8], min_side: int) -> int:
     return max(1, min(round(min_side / min(sides)), 4 * min_side // max(sides)))
 
 
-def draw_source(donor: Any, record: MixRecord, *, min_side: int = 480) -> NDArray[np.uint8]:
-    """Draw a donor's image, (H, W) or (H, W, C), with the source outlined; RGB, uint8."""
+def _outlined(record: MixRecord) -> list[Rect]:
+    """Return the patches that are outlined: a blend is the whole image."""
+    return record.used if record.blend == 1.0 else []
+
+
+def draw_source(
+    donor: Any, record: MixRecord, slot: int = 0, *, min_side: int = 480
+) -> NDArray[np.uint8]:
+    """Draw the donor of a slot, (H, W) or (H, W, C), with its source outlined; RGB, uint8."""
     image = to_rgb(donor)
     scale = _scale(image, min_side)
     canvas = enlarge(image, scale)
     if record.applied:
-        outline(canvas, record.sources[0] * scale, "patch", dashed=True)
+        outline(canvas, record.sources[slot] * scale, "patch", dashed=True)
     return np.asarray(canvas)
 
 

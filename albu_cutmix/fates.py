@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from albu_cutmix import boxes, masks
+from albu_cutmix.arguments import check_choice, check_pair, is_number
 from albu_cutmix.errors import InvalidArgumentError
 from albu_cutmix.functional import Piece, cut_mask
 from albu_cutmix.geometry import Rect, meet_all
-from albu_cutmix.plan import check_choice, check_pair, is_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,26 +89,32 @@ class Fates(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What becomes of the objects of both sides.
+    """What becomes of the objects of all sides.
 
     Attributes:
         primary: Fates of the primary's objects.
-        donor: Fates of the donor's.
+        donors: Fates of the donor's, for each patch.
         planes: The instance mask, (H, W), of each object of the primary; None without masks.
-        owned: Which of the donor's masks belongs to each of its objects; None without masks.
+        owned: For each patch, which of the donor's masks belongs to each of its objects; None
+            without masks.
         remnant_px: Pixels that show an object which does not come out.
     """
 
     primary: Fates
-    donor: Fates
+    donors: Sequence[Fates]
     planes: Sequence[NDArray[Any]] | None = None
-    owned: Sequence[int] | None = None
+    owned: Sequence[Sequence[int]] | None = None
     remnant_px: int = 0
+
+    @property
+    def sides(self) -> tuple[Fates, ...]:
+        """All of them, in the order in which their objects come out."""
+        return self.primary, *self.donors
 
 
 def judge_primary(
     bboxes: NDArray[np.float64] | None,
-    patch: Rect,
+    covered: Sequence[Rect],
     shape: tuple[int, int],
     rule: ObjectRule,
     planes: Sequence[NDArray[Any]] | None = None,
@@ -118,12 +124,12 @@ def judge_primary(
     Args:
         bboxes: Shape (N, 4), xyxy primary pixels, snapped; None where there are masks only. Not
             modified.
-        patch: Pixels owned by the donor.
+        covered: Pixels that donors own, as rectangles that share no pixel.
         shape: (height, width) of the primary; boxes are clipped to it first.
         rule: Mode and thresholds.
         planes: The instance mask, (H, W), of each object.
     """
-    visibility, pieces = _see_primary(bboxes, patch, shape, planes)
+    visibility, pieces = _see_primary(bboxes, covered, shape, planes)
     own = _extents(pieces, len(visibility)) if bboxes is None else bboxes
     keep, ignored = _settle(visibility, rule, 0)
     out, changed = own, np.zeros(len(own), bool)
@@ -134,10 +140,10 @@ def judge_primary(
     if shrink is not None and shrink.any():
         touched = np.flatnonzero(shrink)
         clipped = boxes.clip_bboxes(own[touched], (0, 0, shape[1], shape[0]))
-        extent = boxes.visible_extent(clipped, patch)
+        extent = boxes.visible_extent(clipped, *covered)
         for at, row in enumerate(touched.tolist() if pieces else ()):
             if row in pieces:
-                extent[at] = masks.visible_extent(planes[row], patch, pieces[row][0])  # type: ignore[index]
+                extent[at] = masks.visible_extent(planes[row], covered, pieces[row][0])  # type: ignore[index]
         changed[touched] = (extent != own[touched]).any(1)
         out = own.copy()
         out[touched] = extent
@@ -156,22 +162,22 @@ def _extents(pieces: Mapping[int, Piece], count: int) -> NDArray[np.float64]:
 
 def _see_primary(
     bboxes: NDArray[np.float64] | None,
-    patch: Rect,
+    covered: Sequence[Rect],
     shape: tuple[int, int],
     planes: Sequence[NDArray[Any]] | None,
 ) -> tuple[NDArray[np.float64], dict[int, Piece]]:
-    """Return how much of each object shows beside a patch, and pieces of those judged by mask."""
+    """Return how much of each object shows, and pieces of those judged by their mask."""
     image = Rect(0, 0, shape[1], shape[0])
     if bboxes is None:
         visibility = np.ones(len(planes or ()))
         hints = np.tile(np.array(image, np.int64), (len(visibility), 1))
     else:
         whole = boxes.covered_area(bboxes, image)  # of the box clipped to its image
-        visibility = boxes.share(whole - boxes.covered_area(bboxes, patch), whole)
+        visibility = boxes.share(whole - boxes.covered_area(bboxes, *covered), whole)
         hints = np.zeros((0, 4), np.int64) if planes is None else boxes.round_out(bboxes, shape)
     if planes is None:
         return visibility, {}
-    found = masks.find_hidden(planes, patch, hints)
+    found = masks.find_hidden(planes, covered, hints)
     for row in np.flatnonzero(visibility < 1).tolist():
         if row not in found and masks.has_pixel(planes[row]):
             visibility[row] = 1.0  # the patch covers part of the box, and nothing of the object
@@ -191,11 +197,11 @@ def judge_donor(
     """Say what becomes of the donor's objects (rules 5, 6 and 7 of the contract).
 
     Boxes are snapped, clipped to the donor's image, judged by the share of them that lies in the
-    source, and mapped to the patch.
+    source, and mapped to the patch. What later patches cover of them there does not show.
 
     Args:
         bboxes: Shape (N, 4), xyxy donor pixels; None where there are masks only. Not modified.
-        paste: Donor, patch and source.
+        paste: Donor, patch and source, and what of the patch it owns.
         rule: Mode and thresholds.
         index: Which of the donor's masks belongs to each object; None: boxes alone are judged.
     """
@@ -208,6 +214,10 @@ def judge_donor(
         whole = boxes.covered_area(own, Rect(0, 0, donor.shape[1], donor.shape[0]))
         visibility = boxes.share(boxes.covered_area(own, source), whole)
         out = boxes.map_bboxes(boxes.clip_bboxes(own, source), source, patch)
+        if paste.covered:
+            shown = boxes.covered_area(out, *paste.owned)
+            visibility *= boxes.share(shown, boxes.area(out))
+            out = boxes.extent_in(out, paste.owned)
     pieces: dict[int, Piece] = {}
     if index is not None:
         counts, shares, pieces = _see_donor_masks(paste, index)
@@ -223,24 +233,30 @@ def _see_donor_masks(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[int, Piece]]:
     """Return pixels of each mask, how much of it comes into the patch, and what shows there, tight.
 
-    The share is counted in the donor's own pixels; it is 0 where scaling leaves no pixel.
+    The share is counted in the donor's own pixels; it is 0 where scaling leaves no pixel. Later
+    patches take from it in pixels of the output.
     """
     counts, places = (values[list(index)] for values in paste.donor.mask_places)
     near = meet_all(places, paste.source)
     whole = (near == places).all(1)
     shares, pieces = np.zeros(len(counts)), {}
-    unscaled = (paste.source.width, paste.source.height) == (paste.patch.width, paste.patch.height)
+    copied, covered = not paste.is_scaled, paste.covered
     shows = (counts > 0) & (near[:, 2] > near[:, 0]) & (near[:, 3] > near[:, 1])
     for row in np.flatnonzero(shows).tolist():
         plane, where = paste.donor.masks[index[row]], Rect(*near[row].tolist())  # type: ignore[index]
         place, pixels = cut_mask(plane, paste, where)
-        if whole[row] and unscaled:  # its extent is known
+        if whole[row] and copied and not covered:  # its extent is known
             shares[row], pieces[row] = 1.0, (place, pixels)
             continue
+        left = 1.0
+        if covered:
+            before, pixels = masks.count(pixels), pixels.copy()
+            masks.clear(pixels, covered, place)
+            left = masks.count(pixels) / max(before, 1)
         extent = masks.extent_of(pixels)
         if extent is not None:
             seen = counts[row] if whole[row] else masks.count(plane[where.rows_cols])
-            shares[row] = seen / counts[row]
+            shares[row] = seen / counts[row] * left
             pieces[row] = extent.moved(place.x_min, place.y_min), pixels[extent.rows_cols]
     return counts, shares, pieces
 

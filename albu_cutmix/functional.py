@@ -12,7 +12,7 @@ from albu_cutmix.errors import InvalidSampleError
 from albu_cutmix.geometry import Rect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Piece",
     "cut_mask",
+    "fit_image",
+    "fit_layers",
+    "fit_mask",
     "paste_image",
     "paste_instances",
     "paste_layers",
@@ -35,46 +38,75 @@ __all__ = [
 Piece = tuple[Rect, "NDArray[Any]"]
 
 
-def paste_image(image: NDArray[Any], paste: Paste, key: str = "image") -> NDArray[Any]:
-    """Return the image with the donor's source in the patch.
+def paste_image(image: NDArray[Any], pastes: Sequence[Paste], key: str = "image") -> NDArray[Any]:
+    """Return the image with the donors' sources in the patches, one over the other.
 
     Args:
         image: Primary, shape (H, W) or (H, W, C). Not modified.
-        paste: Donor, patch and source. Of equal size they are copied bit for bit.
-        key: "image", or the name of an additional target, of which the donor's data is taken.
+        pastes: Donors, patches and sources. Of equal size they are copied bit for bit.
+        key: "image", or the name of an additional target, of which the donors' data is taken.
 
     Returns:
         A new array of the image's shape and dtype.
 
     Raises:
-        InvalidSampleError: If dtype or channels of the two images differ.
+        InvalidSampleError: If dtype or channels of the images differ.
     """
-    window = _like(image, _donor_array(paste, key), paste, key)[paste.source.rows_cols]
-    return _paste(image, resize_image(window, paste.patch.width, paste.patch.height), paste.patch)
+    out = image.copy()
+    for paste in pastes:
+        out[paste.patch.rows_cols] = fit_image(image, paste, key)
+    return out
 
 
-def paste_mask(mask: NDArray[Any], paste: Paste, key: str = "mask") -> NDArray[Any]:
-    """Return the semantic mask with the donor's mask in the patch; any dtype, kept exactly.
+def paste_mask(mask: NDArray[Any], pastes: Sequence[Paste], key: str = "mask") -> NDArray[Any]:
+    """Return the semantic mask with the donors' masks in the patches; any dtype, kept exactly.
 
     See `paste_image`.
 
     Raises:
-        InvalidSampleError: If the donor has no mask, or one of another dtype or channels.
+        InvalidSampleError: If a donor has no mask, or one of another dtype or channels.
     """
-    window = whole_mask(mask, paste, key)[paste.source.rows_cols]
-    return _paste(mask, resize_mask(window, paste.patch.width, paste.patch.height), paste.patch)
+    out = mask.copy()
+    for paste in pastes:
+        out[paste.patch.rows_cols] = fit_mask(mask, paste, key)
+    return out
 
 
-def paste_layers(masks: NDArray[Any], paste: Paste) -> NDArray[Any]:
-    """Return masks with row k of the donor's masks in row k; their number stays.
+def paste_layers(masks: NDArray[Any], pastes: Sequence[Paste]) -> NDArray[Any]:
+    """Return masks with row k of the donors' masks in row k; their number stays.
 
     Args:
         masks: Primary, shape (N, H, W) or (N, H, W, C). Not modified.
-        paste: Donor, patch and source.
+        pastes: Donors, patches and sources.
 
     Raises:
-        InvalidSampleError: If the donor has another number of masks, or of another kind.
+        InvalidSampleError: If a donor has another number of masks, or of another kind.
     """
+    out = masks.copy()
+    for paste in pastes:
+        rows, cols = paste.patch.rows_cols
+        for row, layer in enumerate(fit_layers(masks, paste)):
+            out[row, rows, cols] = layer
+    return out
+
+
+def fit_image(image: NDArray[Any], paste: Paste, key: str = "image") -> NDArray[Any]:
+    """Return the donor's pixels as they fill the patch, (h, w) or (h, w, C).
+
+    See `paste_image`.
+    """
+    window = _like(image, _donor_array(paste, key), paste, key)[paste.source.rows_cols]
+    return resize_image(window, paste.patch.width, paste.patch.height)
+
+
+def fit_mask(mask: NDArray[Any], paste: Paste, key: str = "mask") -> NDArray[Any]:
+    """Return the donor's semantic mask as it fills the patch; see `paste_mask`."""
+    window = whole_mask(mask, paste, key)[paste.source.rows_cols]
+    return resize_mask(window, paste.patch.width, paste.patch.height)
+
+
+def fit_layers(masks: NDArray[Any], paste: Paste) -> Iterator[NDArray[Any]]:
+    """Yield the donor's masks, row by row, as they fill the patch; see `paste_layers`."""
     donor = paste.donor.masks
     if donor is None or len(donor) != len(masks):
         got = "none" if donor is None else len(donor)
@@ -82,29 +114,26 @@ def paste_layers(masks: NDArray[Any], paste: Paste) -> NDArray[Any]:
             f"masks_mode='layers' needs as many masks in the donor as in the primary, "
             f"{len(masks)}, got {got} in {paste.where}. Give every donor the same layers."
         )
-    out = masks.copy()
-    rows, cols = paste.patch.rows_cols
-    for row, (mask, own) in enumerate(zip(masks, donor, strict=True)):
+    for mask, own in zip(masks, donor, strict=True):
         window = _like(mask, own, paste, "masks")[paste.source.rows_cols]
-        out[row, rows, cols] = resize_mask(window, paste.patch.width, paste.patch.height)
-    return out
+        yield resize_mask(window, paste.patch.width, paste.patch.height)
 
 
 def paste_instances(
     planes: Sequence[NDArray[Any]],
     keep: NDArray[np.bool_],
     touched: NDArray[np.bool_],
-    patch: Rect,
+    covered: Sequence[Rect],
     pieces: Sequence[Piece | None],
     kind: tuple[tuple[int, int], np.dtype[Any]],
 ) -> NDArray[Any]:
-    """Return the instance masks of a mix: kept ones of the primary, then the donor's.
+    """Return the instance masks of a mix: kept ones of the primary, then the donors'.
 
     Args:
         planes: The primary's masks, each (H, W). Not modified.
         keep: Which of them come out, (N,).
-        touched: Which of them the patch hides in part, (N,).
-        patch: Pixels owned by the donor.
+        touched: Which of them are hidden in part, (N,).
+        covered: Pixels that donors own, as rectangles.
         pieces: Of each donor mask that comes out where its pixels lie and their values; None
             for one without a pixel.
         kind: (H, W) and dtype of the masks.
@@ -116,8 +145,8 @@ def paste_instances(
     out = np.empty((len(rows) + len(pieces), *kind[0]), kind[1])
     for plane, row in zip(out, rows, strict=False):
         np.copyto(plane, planes[row])
-        if touched[row]:
-            plane[patch.rows_cols] = 0
+        for rect in covered if touched[row] else ():
+            plane[rect.rows_cols] = 0
     out[len(rows) :] = 0
     for plane, piece in zip(out[len(rows) :], pieces, strict=True):
         if piece is not None:
@@ -136,7 +165,7 @@ def source_pixels(paste: Paste) -> tuple[Any, Any]:
     Slices where nothing is scaled, else int64 arrays: the nearest pixels.
     """
     source, patch = paste.source, paste.patch
-    if (source.width, source.height) == (patch.width, patch.height):
+    if not paste.is_scaled:
         return source.rows_cols
     rows = source.y_min + _nearest(source.height, patch.height)
     return rows, source.x_min + _nearest(source.width, patch.width)
@@ -202,12 +231,6 @@ def _like(primary: NDArray[Any], donor: NDArray[Any], paste: Paste, name: str) -
 
 def _channels(array: NDArray[Any]) -> int:
     return array.shape[2] if array.ndim == 3 else 1
-
-
-def _paste(array: NDArray[Any], pixels: NDArray[Any], patch: Rect) -> NDArray[Any]:
-    out = array.copy()
-    out[patch.rows_cols] = pixels
-    return out
 
 
 def resize_image(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 __all__ = [
@@ -21,8 +23,10 @@ __all__ = [
     "draw_patch",
     "fit_source",
     "meet_all",
+    "minus",
     "place_inside",
     "place_paper",
+    "place_square",
     "place_whole",
     "scale_of",
 ]
@@ -73,6 +77,32 @@ def meet_all(rects: NDArray[np.int64], rect: Rect) -> NDArray[np.int64]:
     out: NDArray[np.int64] = np.maximum(rects, np.array((x_min, y_min, x_min, y_min)))
     np.minimum(out, np.array((x_max, y_max, x_max, y_max)), out=out)
     return out
+
+
+def minus(rect: Rect, holes: Iterable[Rect]) -> tuple[Rect, ...]:
+    """Return what other rectangles leave of one, as rectangles that share no pixel.
+
+    >>> minus(Rect(0, 0, 4, 4), [Rect(1, 0, 9, 2)])
+    (Rect(x_min=0, y_min=2, x_max=4, y_max=4), Rect(x_min=0, y_min=0, x_max=1, y_max=2))
+    """
+    left = [rect]
+    for hole in holes:
+        left = [part for one in left for part in _around(one, hole)]
+    return tuple(left)
+
+
+def _around(rect: Rect, hole: Rect) -> list[Rect]:
+    inner = rect.meet(hole)
+    if not inner.area:
+        return [rect]
+    (x_min, y_min, x_max, y_max), (left, top, right, bottom) = rect, inner
+    parts = [
+        Rect(x_min, y_min, x_max, top),
+        Rect(x_min, bottom, x_max, y_max),
+        Rect(x_min, top, left, bottom),
+        Rect(right, top, x_max, bottom),
+    ]
+    return [part for part in parts if part.area]
 
 
 class PatchDraw(NamedTuple):
@@ -152,12 +182,30 @@ def place_paper(draw: PatchDraw, shape: tuple[int, int]) -> Rect | None:
     of a border centre is smaller than drawn: both are kept, to the letter.
     """
     ratio = sqrt(1.0 - draw.beta)
+    return _clip_around(draw, shape, int(shape[1] * ratio) // 2, int(shape[0] * ratio) // 2)
+
+
+def _clip_around(draw: PatchDraw, shape: tuple[int, int], half_w: int, half_h: int) -> Rect | None:
+    """Return what lies in the image of a rectangle around the drawn pixel."""
     x, y = floor(draw.x * shape[1]), floor(draw.y * shape[0])
-    half_w, half_h = int(shape[1] * ratio) // 2, int(shape[0] * ratio) // 2
     patch = Rect(
         max(x - half_w, 0), max(y - half_h, 0), min(x + half_w, shape[1]), min(y + half_h, shape[0])
     )
     return patch if patch.width > 0 and patch.height > 0 else None
+
+
+def place_square(
+    draw: PatchDraw, shape: tuple[int, int], area_range: tuple[float, float]
+) -> Rect | None:
+    """Return the hole of the reference procedure of Cutout: a square around any pixel, clipped.
+
+    DeVries and Taylor, Cutout (2017), arXiv:1708.04552, and its code: `clip(centre -+ length // 2)`
+    around a uniform integer centre. There the length is given in pixels; here it is the rounded
+    root of the share lo + (hi - lo) * beta of the image's pixels. Sides are even where not clipped.
+    """
+    share = area_range[0] + (area_range[1] - area_range[0]) * draw.beta
+    half = floor(sqrt(share * shape[0] * shape[1]) + 0.5) // 2
+    return _clip_around(draw, shape, half, half)
 
 
 def fit_source(

@@ -40,13 +40,11 @@ def find_changed(fates: Fates) -> NDArray[np.bool_]:
     return changed
 
 
-def find_slivers(
-    plan: MixPlan, verdict: Verdict, limits: SafetyLimits
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which objects of primary and donor come out as slivers, and were none before."""
-    assert plan.paste is not None  # noqa: S101 - for the type checker
+def find_slivers(plan: MixPlan, verdict: Verdict, limits: SafetyLimits) -> list[NDArray[np.bool_]]:
+    """Return which objects of each side come out as slivers, and were none before."""
     found = []
-    for fates, shape in ((verdict.primary, plan.shape), (verdict.donor, plan.paste.donor.shape)):
+    shapes = (plan.shape, *(paste.donor.shape for paste in plan.pastes))
+    for fates, shape in zip(verdict.sides, shapes, strict=True):
         some = fates.keep & ~fates.ignored
         if fates is verdict.primary:
             some &= fates.changed
@@ -56,7 +54,7 @@ def find_slivers(
             before = clip_bboxes(fates.before[rows], (0, 0, shape[1], shape[0]))
             some[rows] = ~_is_thin(before, limits)
         found.append(some)
-    return found[0], found[1]
+    return found
 
 
 def _is_thin(bboxes: NDArray[np.float64], limits: SafetyLimits) -> NDArray[np.bool_]:
@@ -67,16 +65,17 @@ def _is_thin(bboxes: NDArray[np.float64], limits: SafetyLimits) -> NDArray[np.bo
 
 
 def find_splits(plan: MixPlan, fates: Fates) -> NDArray[np.bool_]:
-    """Return which boxes of the primary the patch cuts in two."""
-    assert plan.paste is not None  # noqa: S101 - for the type checker
-    patch, out = plan.paste.patch, np.zeros(len(fates.keep), bool)
+    """Return which boxes of the primary a patch cuts in two."""
+    out = np.zeros(len(fates.keep), bool)
     rows = ((fates.visibility < 1) & (fates.visibility > EPS)).nonzero()[0]
     if not len(rows):
         return out
     height, width = plan.shape
     places = clip_bboxes(fates.before[rows], (0, 0, width, height))
-    low, high, edges = places[:, :2], places[:, 2:], np.array(patch)
-    spanned = (low >= edges[:2]) & (high <= edges[2:])
-    inside = (low < edges[:2]) & (high > edges[2:])
-    out[rows] = (spanned & inside[:, ::-1]).any(1)
+    low, high = places[:, :2], places[:, 2:]
+    for paste in plan.pastes:
+        edges = np.array(paste.patch)
+        spanned = (low >= edges[:2]) & (high <= edges[2:])
+        inside = (low < edges[:2]) & (high > edges[2:])
+        out[rows] |= (spanned & inside[:, ::-1]).any(1)
     return out

@@ -61,11 +61,12 @@ def keypoint_columns(
     return out
 
 
-def in_rect(points: NDArray[Any], rect: Rect) -> NDArray[np.bool_]:
-    """Return which points, shape (K, 2+), lie in a half-open rectangle, shape (K,)."""
+def in_rect(points: NDArray[Any], *rects: Rect) -> NDArray[np.bool_]:
+    """Return which points, shape (K, 2+), lie in one of some half-open rectangles, shape (K,)."""
     x, y = points[:, 0], points[:, 1]
-    inside: NDArray[np.bool_] = (x >= rect.x_min) & (x < rect.x_max)
-    inside &= (y >= rect.y_min) & (y < rect.y_max)
+    inside = np.zeros(len(points), bool)
+    for rect in rects:
+        inside |= (x >= rect.x_min) & (x < rect.x_max) & (y >= rect.y_min) & (y < rect.y_max)
     return inside
 
 

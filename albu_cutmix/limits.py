@@ -7,10 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from enum import IntFlag
 from typing import Any
 
-import numpy as np
-
+from albu_cutmix.arguments import check_choice, is_number, is_whole
 from albu_cutmix.errors import InvalidArgumentError
-from albu_cutmix.plan import check_choice, is_number
 
 __all__ = ["SafetyFlag", "SafetyLimits", "SafetyRule"]
 
@@ -86,8 +84,7 @@ class SafetyLimits:
         """Check every limit once."""
         for name in COUNTS:
             value = getattr(self, name)
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if value is not None and not (whole and value >= 0):
+            if value is not None and not (is_whole(value) and value >= 0):
                 self._refuse(name, "a count >= 0, or None")
         for name in SHARES:
             value = getattr(self, name)
@@ -154,21 +151,17 @@ class SafetyRule:
             object.__setattr__(self, "background", tuple(self.background))
         check_choice("label_weight", self.label_weight, LABEL_WEIGHTS)
         check_choice("on_unsafe", self.on_unsafe, ON_UNSAFE)
-        if not _is_whole(self.seam_width) or self.seam_width < 1:
+        if not is_whole(self.seam_width) or self.seam_width < 1:
             raise InvalidArgumentError(
                 f"seam_width must be a whole number of pixels >= 1, got {self.seam_width!r}."
             )
-        if self.ignore_index is not None and not _is_whole(self.ignore_index):
+        if self.ignore_index is not None and not is_whole(self.ignore_index):
             raise InvalidArgumentError(
                 f"ignore_index must be a whole number or None, got {self.ignore_index!r}."
             )
         values = self.background if isinstance(self.background, tuple) else (self.background,)
-        if not (self.background is None or (values and all(map(_is_whole, values)))):
+        if not (self.background is None or (values and all(map(is_whole, values)))):
             raise InvalidArgumentError(
                 f"background must be a value of mask, a tuple of values, or None, got "
                 f"{self.background!r}."
             )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

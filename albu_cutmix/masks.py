@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["count", "extent_of", "find_hidden", "has_pixel", "locate", "visible_extent"]
+__all__ = ["clear", "count", "extent_of", "find_hidden", "has_pixel", "locate", "visible_extent"]
 
 
 BYTE = np.dtype(np.uint8)
@@ -66,43 +66,50 @@ def locate(mask: NDArray[Any], hint: Rect) -> tuple[int, Rect]:
 
 
 def find_hidden(
-    planes: Sequence[NDArray[Any]], patch: Rect, hints: NDArray[np.int64]
+    planes: Sequence[NDArray[Any]], covered: Sequence[Rect], hints: NDArray[np.int64]
 ) -> dict[int, tuple[int, int, Rect]]:
-    """Return which masks have pixels in a patch.
+    """Return which masks have pixels in rectangles.
 
     Args:
         planes: Masks, each (H, W).
-        patch: Half-open rectangle, pixels.
+        covered: Half-open rectangles, pixels, disjoint ones.
         hints: Of each mask where its pixels probably are, (N, 4); see `locate`.
 
     Returns:
-        Of each such mask its pixels in the patch, its pixels altogether, and a rectangle that
-        holds them.
+        Of each such mask its pixels in the rectangles, its pixels altogether, and a rectangle
+        that holds them.
     """
     found = {}
-    inside = patch.rows_cols
-    near = meet_all(hints, patch).tolist()
-    for row, (plane, (x_min, y_min, x_max, y_max)) in enumerate(zip(planes, near, strict=True)):
-        hidden = count(plane[y_min:y_max, x_min:x_max])
-        if hidden or has_pixel(plane[inside]):
+    inside = [rect.rows_cols for rect in covered]
+    near = np.stack([meet_all(hints, rect) for rect in covered], 1).tolist() if covered else ()
+    for row, (plane, parts) in enumerate(zip(planes, near, strict=bool(covered))):
+        hidden = sum(count(plane[y:y_max, x:x_max]) for x, y, x_max, y_max in parts)
+        if hidden or any(has_pixel(plane[part]) for part in inside):
             hint = Rect(*hints[row].tolist())
             total, where = locate(plane, hint)
-            found[row] = (hidden if where is hint else count(plane[inside])), total, where
+            if where is not hint:
+                hidden = sum(count(plane[part]) for part in inside)
+            found[row] = hidden, total, where
     return found
 
 
-def visible_extent(mask: NDArray[Any], patch: Rect, where: Rect) -> Rect | None:
-    """Return the tightest rectangle around the pixels of a mask that a patch does not cover.
+def visible_extent(mask: NDArray[Any], covered: Sequence[Rect], where: Rect) -> Rect | None:
+    """Return the tightest rectangle around the pixels of a mask that no rectangle covers.
 
     Args:
         mask: Shape (H, W). Not modified.
-        patch: Half-open rectangle, pixels.
+        covered: Half-open rectangles, pixels.
         where: A rectangle that holds all pixels of the mask; see `locate`.
     """
-    left, top = where[:2]
     part = as_bytes(mask[where.rows_cols]).copy()
-    x_min, y_min, x_max, y_max = patch
-    rows = slice(max(y_min - top, 0), max(y_max - top, 0))
-    part[rows, max(x_min - left, 0) : max(x_max - left, 0)] = 0
+    clear(part, covered, where)
     found = extent_of(part)
-    return found and found.moved(left, top)
+    return found and found.moved(where.x_min, where.y_min)
+
+
+def clear(pixels: NDArray[Any], covered: Sequence[Rect], where: Rect) -> None:
+    """Set pixels, (h, w), that lie in a rectangle of an image, to 0 where others cover them."""
+    for rect in covered:
+        part = rect.meet(where)
+        if part.area:
+            pixels[part.moved(-where.x_min, -where.y_min).rows_cols] = 0

@@ -8,7 +8,6 @@ import numpy as np
 
 from albu_cutmix import masks as instance_masks
 from albu_cutmix.boxes import round_out, visible_extent
-from albu_cutmix.geometry import Rect
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,13 +49,13 @@ def match_fates(
     """
     shown = primary_bboxes
     if record.applied:
-        patch = Rect(*record.patches[0].tolist())
-        shown = visible_extent(primary_bboxes, patch)
+        covered = record.covered
+        shown = visible_extent(primary_bboxes, *covered)
         if primary_masks is not None and len(primary_masks) == len(primary_bboxes):
             hints = round_out(primary_bboxes, tuple(record.shape.tolist()))
-            found = instance_masks.find_hidden(primary_masks, patch, hints)
+            found = instance_masks.find_hidden(primary_masks, covered, hints)
             for row, (_, _, where) in found.items():
-                extent = instance_masks.visible_extent(primary_masks[row], patch, where)
+                extent = instance_masks.visible_extent(primary_masks[row], covered, where)
                 shown[row] = extent or (0, 0, 0, 0)
     found_rows: dict[str, list[int]] = {name: [] for name in Fates._fields}
     row = 0

@@ -1,110 +1,47 @@
 """`MixPlan`: everything that is drawn, as numbers, before a pixel moves.
 
-`make_plan` draws donor, patch and source; what becomes of the objects is said in `fates`.
+`make_plan` draws donors, patches and sources; what becomes of the objects is said in `fates`.
 Nothing here touches pixels or knows Albumentations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from albu_cutmix import geometry, search
 from albu_cutmix.choice import Chances, draw_index
-from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
-from albu_cutmix.geometry import Rect
+from albu_cutmix.errors import InvalidSampleError
+from albu_cutmix.geometry import Rect, minus
+from albu_cutmix.patches import HoleRule, PatchRule
 from albu_cutmix.sample import Donor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "MixPlan",
-    "Outlines",
-    "Paste",
-    "PatchRule",
-    "check_choice",
-    "check_pair",
-    "is_number",
-    "make_plan",
-]
+__all__ = ["Donors", "MixPlan", "Outlines", "Paste", "draw_holes", "make_plan"]
 
-PLACEMENTS = ("inside", "paper", "avoid", "objects")
-FITS = ("cover", "stretch", "crop", "whole", "error")
-RATIO_RANGE = (0.5, 2.0)
-AREA_RANGE = (0.02, 0.33)
 SEEDS = 2**32  # how many there are: what every library takes, and JSON holds
 
 
-@dataclass(frozen=True)
-class PatchRule:
-    """How patch and source are drawn; the arguments of `CutMix` of the same names.
+class Donors(NamedTuple):
+    """The donors of one call.
 
-    Raises:
-        InvalidArgumentError: If a value is out of range or contradicts another.
+    Attributes:
+        number: How many there are.
+        fetch: Gives donor *i* under a seed; called for drawn ones only.
+        exclude: Index that is never drawn: the primary itself.
+        chances: Weights; None: all alike.
+        seeded: Whether a donor takes a seed; else it is -1.
     """
 
-    alpha: float = 1.0
-    area_range: tuple[float, float] | None = None
-    ratio_range: tuple[float, float] = RATIO_RANGE
-    placement: str = "inside"
-    fit: str = "cover"
-
-    def __post_init__(self) -> None:
-        """Check every argument once."""
-        check_choice("placement", self.placement, PLACEMENTS)
-        check_choice("fit", self.fit, FITS)
-        if not (is_number(self.alpha) and 0 < self.alpha < float("inf")):
-            raise InvalidArgumentError(f"alpha must be a number > 0, got {self.alpha!r}.")
-        if self.area_range is not None:
-            low, high = check_pair("area_range", self.area_range)
-            if not 0 < low <= high <= 1:
-                raise InvalidArgumentError(
-                    f"area_range must be shares of the image with 0 < least <= greatest <= 1, got "
-                    f"{self.area_range!r}. For patches of 2 to 33 % of the image: (0.02, 0.33)."
-                )
-        low, high = check_pair("ratio_range", self.ratio_range)
-        if not 0 < low <= high < float("inf"):
-            raise InvalidArgumentError(
-                f"ratio_range must hold 0 < least <= greatest, got {self.ratio_range!r}. "
-                "(1, 1) is the image's own aspect."
-            )
-        self._check_together()
-
-    def _check_together(self) -> None:
-        custom_ratio = tuple(self.ratio_range) != RATIO_RANGE
-        if self.placement == "paper" and (self.area_range is not None or custom_ratio):
-            name = "ratio_range" if self.area_range is None else "area_range"
-            raise InvalidArgumentError(
-                f"placement='paper' draws the patch by the paper's own procedure and takes no "
-                f"{name}. Leave it out, or use placement='inside'."
-            )
-        if self.fit == "whole" and (self.placement == "paper" or custom_ratio):
-            name = "placement='paper'" if self.placement == "paper" else "ratio_range"
-            raise InvalidArgumentError(
-                f"fit='whole' gives the patch the donor's aspect and cannot be combined with "
-                f"{name}. Leave it out, or use another fit."
-            )
-        if self.placement == "objects" and custom_ratio:
-            raise InvalidArgumentError(
-                "placement='objects' gives the patch the shape of the donor's objects and takes no "
-                "ratio_range. Leave it out, or use placement='avoid'."
-            )
-        high = self.shares[1]
-        if self.ratio_range[0] > 1 / high or self.ratio_range[1] < high:
-            raise InvalidArgumentError(
-                f"no patch of {high:.2g} of the image has a ratio within "
-                f"{tuple(self.ratio_range)!r}: it would reach over the edge. Widen ratio_range "
-                "towards 1, or lower area_range."
-            )
-
-    @property
-    def shares(self) -> tuple[float, float]:
-        """Least and greatest share of the patch."""
-        return AREA_RANGE if self.area_range is None else (self.area_range[0], self.area_range[1])
+    number: int
+    fetch: Callable[[int, int], Donor]
+    exclude: int | None = None
+    chances: Chances | None = None
+    seeded: bool = False
 
 
 class Outlines(Protocol):
@@ -113,161 +50,229 @@ class Outlines(Protocol):
     def primary(self) -> NDArray[np.int64]:
         """Return those of the primary."""
 
-    def donor(self, paste: Paste) -> NDArray[np.int64]:
-        """Return those of a donor."""
+    def donor(self, donor: Donor, where: str) -> NDArray[np.int64]:
+        """Return those of a donor, which has a name for messages."""
 
 
 class Paste(NamedTuple):
-    """One patch: which donor, where it lies, what fills it, and the donor's seed; -1: none."""
+    """One patch: which donor, where it lies, what fills it.
+
+    Attributes:
+        number: Index of the donor; -1 for a blank one, which no pool holds.
+        donor: The donor.
+        patch: Where it goes, primary pixels.
+        source: What of the donor goes there, donor pixels.
+        seed: Under which the donor was made; -1: none.
+        owned: What of the patch no later patch covers, as rectangles that share no pixel.
+    """
 
     number: int
     donor: Donor
     patch: Rect
     source: Rect
     seed: int = -1
+    owned: tuple[Rect, ...] = ()
 
     @property
     def where(self) -> str:
         """The donor's name for messages."""
-        return f"donor {self.donor.id!r}" if self.donor.id else f"donor {self.number}"
+        return name_donor(self.donor, self.number)
+
+    @property
+    def covered(self) -> tuple[Rect, ...]:
+        """What later patches cover of this one, as rectangles that share no pixel."""
+        return () if self.owned == (self.patch,) else minus(self.patch, self.owned)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the source is resized."""
+        source, patch = self.source, self.patch
+        return (source.width, source.height) != (patch.width, patch.height)
 
 
 class MixPlan(NamedTuple):
-    """What one call of a mix does.
+    """What one call of a mix does; see `of`.
 
-    Args:
+    Attributes:
         shape: (height, width) of the primary.
-        paste: The patch, or None where nothing is pasted.
-        reason: Why nothing is pasted: "no_patch", "no_donor", "unsafe" or "schedule".
+        pastes: The patches, each over the ones before; none where nothing is mixed.
+        reason: Why nothing is mixed: "no_patch", "no_donor", "unsafe" or "schedule".
         flags: `SafetyFlag` of the draw that was refused as unsafe.
+        blend: Weight of the primary where all pixels are blended with those of one patch, which
+            is the whole image; 1.0: patches replace pixels.
     """
 
     shape: tuple[int, int]
-    paste: Paste | None = None
+    pastes: tuple[Paste, ...] = ()
     reason: str = ""
     flags: int = 0
+    blend: float = 1.0
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], pastes: Iterable[Paste], blend: float = 1.0) -> MixPlan:
+        """Return the plan of some patches, pasted in this order."""
+        order = list(pastes)
+        later = [paste.patch for paste in order]
+        settled = (
+            paste._replace(owned=minus(paste.patch, later[row + 1 :]))
+            for row, paste in enumerate(order)
+        )
+        return cls(shape, tuple(settled), blend=blend)
 
     @property
-    def weights(self) -> tuple[float, float]:
-        """Shares of output pixels owned by primary and donor, float64 from integer counts."""
+    def is_blend(self) -> bool:
+        """Whether all pixels are blended, so that nobody owns one."""
+        return self.blend < 1.0
+
+    @property
+    def has_donors(self) -> bool:
+        """Whether what fills the patches comes from donors; else they are holes."""
+        return any(paste.number >= 0 for paste in self.pastes)
+
+    @property
+    def covered(self) -> tuple[Rect, ...]:
+        """What the primary does not own any more, as rectangles that share no pixel."""
+        return () if self.is_blend else tuple(one for paste in self.pastes for one in paste.owned)
+
+    @property
+    def owned_px(self) -> tuple[int, ...]:
+        """Pixels that each patch owns."""
+        if self.is_blend:
+            return (0,) * len(self.pastes)
+        return tuple(sum(one.area for one in paste.owned) for paste in self.pastes)
+
+    @property
+    def lam(self) -> float:
+        """Share of the output that is the primary's: of its pixels, or of each pixel in a blend."""
         total = self.shape[0] * self.shape[1]
-        owned = 0 if self.paste is None else self.paste.patch.area
-        return (total - owned) / total, owned / total
+        return self.blend if self.is_blend else (total - sum(self.owned_px)) / total
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Weights of the class labels: the primary's, then each patch's donor's.
+
+        Shares of pixels, float64 from integer counts, or the blend. Holes have no label, and
+        leave the primary all of the weight.
+        """
+        if self.is_blend:
+            return self.blend, 1.0 - self.blend
+        if not self.has_donors:
+            return (1.0,)
+        total = self.shape[0] * self.shape[1]
+        return (self.lam, *(count / total for count in self.owned_px))
 
 
 def make_plan(
     rng: np.random.Generator,
     shape: tuple[int, int],
-    count: int,
-    fetch: Callable[[int, int], Donor],
+    donors: Donors,
     rule: PatchRule,
-    *,
-    exclude: int | None = None,
-    chances: Chances | None = None,
-    seeded: bool = False,
     outlines: Outlines | None = None,
 ) -> MixPlan:
-    """Draw a donor and a patch.
+    """Draw donors and patches.
 
     Args:
         rng: The only source of randomness.
         shape: (height, width) of the primary.
-        count: Number of donors.
-        fetch: Gives donor *i* under a seed; called once, for the drawn one.
-        rule: How the patch lies and the donor fits.
-        exclude: Index that is never drawn: the primary itself.
-        chances: Weights of the donors; None: all alike.
-        seeded: Whether the donor takes a seed; else it is -1.
+        donors: From which is drawn; no donor twice while there are others.
+        rule: How many patches there are, how they lie and how donors fit.
         outlines: Where objects lie; asked for with placement "avoid" and "objects" only.
 
     Returns:
-        The plan; nothing is pasted where only the primary itself is left (`no_donor`) or the
-        patch has no pixel or no place (`no_patch`).
+        The plan. A patch without a pixel or a place is left out; nothing is pasted where all are
+        (`no_patch`), or where only the primary itself is left (`no_donor`).
 
     Raises:
-        InvalidSampleError: If fit is "error" and the donor has another size.
+        InvalidSampleError: If fit is "error" and a donor has another size.
     """
-    index = draw_index(rng, count, exclude, chances)
-    if index is None:
-        return MixPlan(shape, reason="no_donor")
-    seed = int(rng.integers(SEEDS)) if seeded else -1
-    draw = geometry.draw_patch(rng, rule.alpha)
-    donor = fetch(index, seed)
-    if rule.fit == "error" and donor.shape != shape:
+    pastes: list[Paste] = []
+    used: list[int] = []
+    taken, blend = None if outlines is None else outlines.primary(), 1.0
+    for _ in range(rule.draw_count(rng)):
+        index = draw_index(rng, donors.number, donors.exclude, donors.chances, used)
+        if index is None:
+            return MixPlan(shape, reason="no_donor")
+        used.append(index)
+        seed = _draw_seed(rng) if donors.seeded else -1
+        draw = geometry.draw_patch(rng, rule.alpha)
+        blend = rule.blend(draw)
+        donor = donors.fetch(index, seed)
+        _check_size(donor, index, shape, rule.fit)
+        if outlines is not None and taken is not None and rule.placement == "objects":
+            rects = outlines.donor(donor, name_donor(donor, index))
+            found = _place_objects(draw, shape, donor.shape, rects, rule, taken)
+        else:
+            patch = rule.place(draw, shape, donor.shape, taken)
+            found = patch and (
+                patch, geometry.fit_source(rule.fit, draw, patch, shape, donor.shape)
+            )  # fmt: skip
+        if found:
+            pastes.append(Paste(index, donor, *found, seed))
+            taken = None if taken is None else np.vstack([taken, found[0]])
+    return MixPlan.of(shape, pastes, blend) if pastes else MixPlan(shape, reason="no_patch")
+
+
+def draw_holes(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    rule: HoleRule,
+    outlines: Outlines | None = None,
+    *,
+    seeded: bool,
+) -> list[tuple[Rect, int]]:
+    """Draw patches without donors: where each lies, and the seed of what fills it, or -1.
+
+    Args:
+        rng: The only source of randomness.
+        shape: (height, width) of the primary.
+        rule: How many there are, and how they lie.
+        outlines: See `make_plan`.
+        seeded: Whether what fills them takes a seed.
+    """
+    holes: list[tuple[Rect, int]] = []
+    taken = None if outlines is None else outlines.primary()
+    for _ in range(rule.draw_count(rng)):
+        seed = _draw_seed(rng) if seeded else -1
+        patch = rule.place(geometry.draw_patch(rng, rule.alpha), shape, shape, taken)
+        if patch is not None:
+            holes.append((patch, seed))
+            taken = None if taken is None else np.vstack([taken, patch])
+    return holes
+
+
+def name_donor(donor: Donor, index: int) -> str:
+    """Return a donor's name for messages."""
+    return f"donor {donor.id!r}" if donor.id else f"donor {index}"
+
+
+def _draw_seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(SEEDS))
+
+
+def _check_size(donor: Donor, index: int, shape: tuple[int, int], fit: str) -> None:
+    if fit == "error" and donor.shape != shape:
         raise InvalidSampleError(
             f"donor {donor.id or index!r} has size {donor.shape}, the primary {shape} (height, "
             "width), and fit='error' asks for equal sizes. Resize the donor, or use "
             "fit='cover', 'stretch', 'crop' or 'whole'."
         )
-    paste = Paste(index, donor, Rect(0, 0, 0, 0), Rect(0, 0, 0, 0), seed)
-    if outlines is not None and rule.placement == "objects":
-        found = _place_objects(draw, shape, paste, rule, outlines)
-    else:
-        found = _place(draw, shape, donor.shape, rule, outlines)
-    if found is None:
-        return MixPlan(shape, reason="no_patch")
-    return MixPlan(shape, paste._replace(patch=found[0], source=found[1]))
-
-
-def _place(
-    draw: geometry.PatchDraw,
-    shape: tuple[int, int],
-    donor_shape: tuple[int, int],
-    rule: PatchRule,
-    outlines: Outlines | None,
-) -> tuple[Rect, Rect] | None:
-    """Return a patch, and the source that the fit assigns to it."""
-    if outlines is not None and rule.placement == "avoid":
-        shares, ratios = rule.shares, rule.ratio_range
-        if rule.fit == "whole":
-            ratio = donor_shape[1] * shape[0] / (donor_shape[0] * shape[1])
-            most = min(shares[1], ratio, 1 / ratio)  # where the donor spans the image
-            shares, ratios = (min(shares[0], most), most), (ratio, ratio)
-        patch = search.place_avoid(draw, shape, shares, ratios, outlines.primary())
-    elif rule.fit == "whole":
-        patch = geometry.place_whole(draw, shape, rule.shares, donor_shape)
-    elif rule.placement == "paper":
-        patch = geometry.place_paper(draw, shape)
-    else:
-        patch = geometry.place_inside(draw, shape, rule.shares, rule.ratio_range)
-    if patch is None:
-        return None
-    return patch, geometry.fit_source(rule.fit, draw, patch, shape, donor_shape)
 
 
 def _place_objects(
     draw: geometry.PatchDraw,
     shape: tuple[int, int],
-    paste: Paste,
+    donor: tuple[int, int],
+    rects: NDArray[np.int64],
     rule: PatchRule,
-    outlines: Outlines,
+    taken: NDArray[np.int64],
 ) -> tuple[Rect, Rect] | None:
-    """Return a source that holds whole donor objects, and a patch; neither cuts an object."""
-    donor, rects = paste.donor.shape, outlines.donor(paste)
+    """Return a patch, and a source that holds whole donor objects; neither cuts an object."""
     if not len(rects):
         return None
     if rule.fit == "whole":
         whole = geometry.place_whole(draw, shape, rule.shares, donor)
         size = None if whole is None else (whole.width, whole.height)
-        patch = size and search.place_clear(draw, shape, size, outlines.primary(), allow_whole=True)
+        patch = size and search.place_clear(draw, shape, size, taken, allow_whole=True)
         return patch and (patch, Rect(0, 0, donor[1], donor[0]))
     scale = geometry.scale_of(rule.fit, shape, donor)
-    return search.place_objects(draw, shape, outlines.primary(), donor, rects, rule.shares, scale)
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a value is a number, a bool being none."""
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise InvalidArgumentError unless a value is one of the choices."""
-    if value not in choices:
-        raise InvalidArgumentError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
-
-
-def check_pair(name: str, value: Any) -> tuple[float, float]:
-    """Return a pair of numbers; raise InvalidArgumentError for anything else."""
-    if not (isinstance(value, (tuple, list)) and len(value) == 2 and all(map(is_number, value))):
-        raise InvalidArgumentError(f"{name} must be a pair of numbers, got {value!r}.")
-    return value[0], value[1]
+    return search.place_objects(draw, shape, taken, donor, rects, rule.shares, scale)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from albu_cutmix.errors import InvalidSampleError
+from albu_cutmix.geometry import Rect, minus
 from albu_cutmix.safety import NOTHING, Metrics
 
 if TYPE_CHECKING:
@@ -41,20 +42,22 @@ class MixRecord(NamedTuple):
 
     Attributes:
         version: Version of these fields.
-        kind: "cutmix" (fired or not) or "none" (`MixTargets`).
-        applied: Whether a patch was pasted.
+        kind: "cutmix", "mixup", "cutout" (fired or not) or "none" (`MixTargets`).
+        applied: Whether anything was mixed.
         reason: Why not: "" (it was), "p", "schedule", "no_patch", "no_donor" or "unsafe".
         shape: (height, width) of the primary, (2,) int32.
-        donors: Index of each donor in the pool, or in the list given in the call, (N,) int64.
-        seeds: Seed under which a donor was mapped, -1 for none, (N,) int64.
+        donors: Index of each donor in the pool, or in the list given in the call; -1 for holes,
+            (N,) int64.
+        seeds: Seed under which a donor was mapped or noise drawn, -1 for none, (N,) int64.
         donor_shapes: (height, width) of each donor, (N, 2) int32.
         patches: Half-open xyxy in primary pixels, (N, 4) int32.
         sources: Half-open xyxy in donor pixels, (N, 4) int32.
-        owned_px: Output pixels taken from each donor, (N,) int64.
-        lam: Share of output pixels owned by the primary, float32.
+        owned_px: Output pixels taken from each patch, (N,) int64; 0 in a blend.
+        lam: Share of output pixels owned by the primary, float32; in a blend its weight.
         blend: Weight of the primary in a blend of all pixels; 1.0 where nothing is blended.
         lam_object: The primary's share of all pixels that show an object, of instance masks, else
-            of `mask`, else of boxes; -1.0 where none shows, or the call has no class label.
+            of `mask`, else of boxes, by weight in a blend; of a cutout the share of them that
+            still shows. -1.0 where there is none, or the call has no class label.
         kept: Boxes, or instance masks, of the primary that come out unchanged.
         clipped: Those that come out with box, mask or ignore field changed.
         dropped: The rest of the primary's that showed before.
@@ -117,26 +120,30 @@ class MixRecord(NamedTuple):
         )
 
     @classmethod
-    def from_plan(cls, kind: str, plan: MixPlan, metrics: Metrics = NOTHING) -> MixRecord:
-        """Return the record of a plan that pastes a patch, with its safety metrics."""
-        assert plan.paste is not None  # noqa: S101 - for the type checker
-        index, donor, patch, source, seed = plan.paste
-        return cls(
-            VERSION,
-            kind,
-            True,
-            "",
-            np.array(plan.shape, np.int32),
-            np.array([index], np.int64),
-            np.array([seed], np.int64),
-            np.array([donor.shape], np.int32),
-            np.array([patch], np.int32),
-            np.array([source], np.int32),
-            np.array([patch.area], np.int64),
-            np.float32(plan.weights[0]),
-            1.0,
-            *metrics,
+    def from_plan(
+        cls, kind: str, plan: MixPlan, metrics: Metrics = NOTHING, slots: int = 1
+    ) -> MixRecord:
+        """Return the record of a plan that pastes patches, with its safety metrics."""
+        record = cls.empty(kind, "", plan.shape, max(slots, len(plan.pastes)))
+        for slot, paste in enumerate(plan.pastes):
+            record.donors[slot], record.seeds[slot] = paste.number, paste.seed
+            record.patches[slot], record.owned_px[slot] = paste.patch, plan.owned_px[slot]
+            if paste.number >= 0:
+                record.donor_shapes[slot], record.sources[slot] = paste.donor.shape, paste.source
+        return record._replace(
+            applied=True, lam=np.float32(plan.lam), blend=plan.blend, **metrics._asdict()
         )
+
+    @property
+    def used(self) -> list[Rect]:
+        """The patches, in the order in which they were pasted; of one sample's record."""
+        return [Rect(*row) for row in self.patches.tolist() if row[2]]
+
+    @property
+    def covered(self) -> tuple[Rect, ...]:
+        """What the primary does not own any more, as rectangles that share no pixel."""
+        rects = self.used if self.blend == 1.0 else []
+        return tuple(part for k, one in enumerate(rects) for part in minus(one, rects[k + 1 :]))
 
     def __eq__(self, other: object) -> bool:
         """Return whether another record holds the same values in every field."""

@@ -24,8 +24,10 @@ def count_remnant(
     fates: Fates,
     bboxes: NDArray[np.float64],
     frame: Rect,
-    hidden: Rect | None = None,
+    hidden: Sequence[Rect] = (),
     planes: Sequence[NDArray[Any]] | None = None,
+    *,
+    only_torn: bool = False,
 ) -> int:
     """Return how many pixels show objects of one side that do not come out.
 
@@ -34,14 +36,15 @@ def count_remnant(
         bboxes: Their boxes, (N, 4), xyxy primary pixels. Objects without a mask own the pixels
             whose centre is inside.
         frame: Where they can show: the image for the primary, the patch for the donor.
-        hidden: Of the primary: the patch, under which it does not show.
+        hidden: Rectangles under which they do not show.
         planes: Of the primary: the instance mask, (H, W), of each object, if there are masks.
+        only_torn: Of the primary: objects that show whole were not dropped by the mix.
 
     Returns:
         Pixels of dropped objects, without those of objects that come out, kept or ignored.
     """
     rows = ((fates.visibility > EPS) ^ fates.keep).nonzero()[0].tolist()
-    if hidden is not None:  # what the patch does not touch was not dropped by the mix
+    if only_torn:
         rows = [row for row in rows if fates.visibility[row] < 1]
     if not rows:
         return 0
@@ -58,8 +61,7 @@ def count_remnant(
             left[_within(rect, hull)] |= fates.pieces[row][1] != 0
         else:
             left[_within(rect, hull)] = True
-    if hidden is not None:
-        left[_within(hidden.meet(hull), hull)] = False
+    masks.clear(left, hidden, hull)
     found = masks.extent_of(left)
     if found is None:
         return 0

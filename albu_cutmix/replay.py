@@ -38,6 +38,7 @@ def replay(
         record: What happened; `MixRecord.from_json` reads one from a log.
         primary: The sample as it entered the mix, in the keys and formats of the pipeline call.
         pool: The pool; or the list of donors that the call held, which then stays in `primary`.
+            A `Cutout` needs none.
         transform: The mix, or a pipeline that holds one mix of this kind. Settings are the
             mix's, formats and additional targets those of its pipeline, whose other steps are
             not run.
@@ -65,7 +66,7 @@ def replay(
             f"replay needs the primary as a mapping of the call's keys, got "
             f"{type(primary).__name__}."
         )
-    if record.applied:
+    if record.applied and mix.takes_pool:
         in_call = primary.get(getattr(mix, "metadata_key", ""))
         _check_pool(mix.pool if in_call is None else in_call, pool)
     shape = getattr(primary.get("image"), "shape", ())[:2]
@@ -75,37 +76,52 @@ def replay(
             f"image of {list(shape)}. Give the sample as it entered the mix."
         )
     again = copy.deepcopy(mix, {id(mix.pool): None})  # a pool is not copied
-    again.pool, again.p = pool, 1.0
+    again.p = 1.0
+    if mix.takes_pool:
+        again.pool = pool
     again.script = partial(_rebuild_plan, record, again)
     return dict(alone(again, transform, mix.aliases)(**primary))
 
 
 def _rebuild_plan(record: MixRecord, mix: MixTransform, data: Mapping[str, Any]) -> MixPlan:
-    """Return the plan of a record; the donor is read in the pipeline's format."""
+    """Return the plan of a record; donors are read in the pipeline's format."""
     shape = data["image"].shape[:2]
     if not record.applied:
         return MixPlan(shape, reason=record.reason, flags=record.flags)
-    if len(record.donors) != 1:
+    pastes = [_rebuild_paste(record, slot, mix, data) for slot in range(len(record.used))]
+    plan = MixPlan.of(shape, pastes, record.blend)
+    slots = len(record.donors) - len(pastes)
+    if not pastes or record.owned_px.tolist() != [*plan.owned_px, *[0] * slots]:
         raise InvalidSampleError(
-            f"a record of a pasted patch must hold one donor, got {len(record.donors)}. Is the "
-            "line damaged?"
+            f"a record must hold patches and the pixels that each of them owns, got "
+            f"{record.patches.tolist()} and {record.owned_px.tolist()}. Is the line damaged?"
         )
-    number, pool = int(record.donors[0]), mix.pool
-    if not 0 <= number < len(pool):
+    return plan
+
+
+def _rebuild_paste(
+    record: MixRecord, slot: int, mix: MixTransform, data: Mapping[str, Any]
+) -> Paste:
+    """Return one patch of a record."""
+    number, seed = int(record.donors[slot]), int(record.seeds[slot])
+    patch = _check_inside(record.patches[slot], data["image"].shape[:2], "patch")
+    count = 0 if mix.pool is None else len(mix.pool)
+    if mix.takes_pool and not 0 <= number < count:
         raise InvalidSampleError(
-            f"the record speaks of donor {number}, got a pool of {len(pool)} donors. Give the pool "
+            f"the record speaks of donor {number}, got a pool of {count} donors. Give the pool "
             "that the mix drew from."
         )
-    seed = int(record.seeds[0])
-    donor = mix.read_donor(pool, number, seed)
-    if donor.shape != tuple(record.donor_shapes[0].tolist()):
+    source = Rect(*record.sources[slot].tolist())
+    paste = mix.remake(data, number, seed, patch, source)
+    if not mix.takes_pool:
+        return paste
+    if paste.donor.shape != tuple(record.donor_shapes[slot].tolist()):
         raise InvalidSampleError(
-            f"the record speaks of donor {number} as {record.donor_shapes[0].tolist()} (height, "
-            f"width), got {list(donor.shape)}. Give the pool that the mix drew from."
+            f"the record speaks of donor {number} as {record.donor_shapes[slot].tolist()} "
+            f"(height, width), got {list(paste.donor.shape)}. Give the pool that the mix drew from."
         )
-    patch = _check_inside(record.patches[0], shape, "patch")
-    source = _check_inside(record.sources[0], donor.shape, "source")
-    return MixPlan(shape, Paste(number, donor, patch, source, seed))
+    _check_inside(record.sources[slot], paste.donor.shape, "source")
+    return paste
 
 
 def _check_inside(edges: NDArray[np.int32], shape: tuple[int, int], name: str) -> Rect:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from albu_cutmix import masks
-from albu_cutmix.fates import EPS, Verdict
+from albu_cutmix.fates import EPS, Fates, Verdict
 from albu_cutmix.functional import source_pixels, whole_mask
 from albu_cutmix.geometry import Rect
 from albu_cutmix.harm import find_changed, find_gone, find_slivers, find_splits
@@ -24,9 +24,18 @@ from albu_cutmix.seams import (
     mark_jumps,
     seam_length,
 )
-from albu_cutmix.shapes import Background, BoxShapes, MaskShapes, Regions, Shapes
+from albu_cutmix.shapes import (
+    NO_SHAPES,
+    Background,
+    BoxShapes,
+    MaskShapes,
+    Regions,
+    Shapes,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from albu_cutmix.plan import MixPlan, Paste
@@ -61,15 +70,15 @@ class Safety(NamedTuple):
     Attributes:
         metrics: For the record.
         edges: The seam, pair by pair; not looked at in a call with nothing but an image.
-        weights: Weights of the primary's and the donor's class label.
-        slivers: Which objects of the primary, and of the donor, come out as slivers.
-        splits: Which boxes of the primary the patch cuts in two.
+        weights: Weights of the class labels; see `MixPlan.weights`.
+        slivers: Which objects of the primary, and of each patch's donor, come out as slivers.
+        splits: Which boxes of the primary a patch cuts in two.
     """
 
     metrics: Metrics
     edges: list[Edge]
-    weights: tuple[float, float]
-    slivers: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    weights: tuple[float, ...]
+    slivers: Sequence[NDArray[np.bool_]]
     splits: NDArray[np.bool_]
 
 
@@ -84,7 +93,7 @@ def assess(
     """Measure a mix, and flag what is over the limits.
 
     Args:
-        plan: A plan that pastes a patch.
+        plan: A plan that pastes patches.
         verdict: What becomes of boxes and instance masks; None where there are none.
         mask: The primary's semantic mask, (H, W) or (H, W, C), before the mix. Not modified.
         rule: Limits, background and label weight.
@@ -93,25 +102,25 @@ def assess(
     Raises:
         InvalidSampleError: If the donor's mask does not go with the primary's.
     """
-    paste, limits = plan.paste, rule.limits
-    assert paste is not None  # noqa: S101 - for the type checker
+    limits = rule.limits
     if verdict is None and mask is None:  # nothing to look at but how long the seam is
-        bare = NOTHING._replace(seam_px=seam_length(paste.patch, plan.shape))
-        return Safety(bare, [], plan.weights, (NONE, NONE), NONE)
-    edges = find_edges(paste, plan.shape)
-    theirs = None if mask is None else whole_mask(mask, paste)
+        bare = NOTHING._replace(seam_px=seam_length(plan))
+        return Safety(bare, [], plan.weights, [NONE] * (1 + len(plan.pastes)), NONE)
+    edges = find_edges(plan)
+    theirs = None if mask is None else [whole_mask(mask, paste) for paste in plan.pastes]
     if mask is not None and theirs is not None:
-        mark_jumps(edges, mask, theirs)
+        mark_jumps(edges, [mask, *theirs])
     shapes = find_shapes(plan, verdict, mask, theirs, rule.background)
-    weights, seen = plan.weights, None
+    weights, seen, lam_object = plan.weights, None, -1.0
     if shapes is not None:
-        mark_cuts(edges, *shapes)
-        seen = count_seen(plan, *shapes) if labelled else None
-    lam_object = -1.0 if seen is None or not sum(seen) else seen[0] / sum(seen)
-    if rule.label_weight == "object" and lam_object >= 0:
-        weights = lam_object, 1.0 - lam_object
+        mark_cuts(edges, shapes)
+        if labelled:
+            seen, total = count_seen(plan, shapes)
+            lam_object = seen[0] / total if total else -1.0
+            if rule.label_weight == "object" and total:
+                weights = tuple(one / total for one in seen)
     pairs, cut, jumps = count_pairs(edges)
-    slivers, splits = (NONE, NONE), NONE
+    slivers, splits = [NONE] * (1 + len(plan.pastes)), NONE
     if verdict is not None:
         slivers = find_slivers(plan, verdict, limits)
         splits = find_splits(plan, verdict.primary)
@@ -121,7 +130,7 @@ def assess(
     flags |= _over(SafetyFlag.SEAM_ON_OBJECT, cut, limits.seam_on_object, pairs)
     flags |= _over(SafetyFlag.LABEL_JUMP, jumps, limits.label_jump, pairs)
     if seen is not None:
-        ghost = any(weight > 0 and not count for weight, count in zip(weights, seen, strict=True))
+        ghost = any(weight and not count for weight, count in zip(weights, seen, strict=True))
         flags |= int(SafetyFlag.GHOST) if ghost and limits.ghosts else 0
         gap = abs(weights[0] - lam_object) if lam_object >= 0 else 0.0
         flags |= _over(SafetyFlag.LABEL_NOISE, gap, limits.label_noise)
@@ -144,64 +153,93 @@ def find_shapes(
     plan: MixPlan,
     verdict: Verdict | None,
     mask: NDArray[Any] | None,
-    theirs: NDArray[Any] | None,
+    theirs: Sequence[NDArray[Any]] | None,
     background: Background,
-) -> tuple[Shapes, Shapes] | None:
-    """Return the pixel objects of primary and donor; None where the call has none.
+) -> list[Shapes] | None:
+    """Return the pixel objects of the primary and each patch's donor; None where there are none.
 
     Args:
-        plan: A plan that pastes a patch.
+        plan: A plan that pastes patches.
         verdict: See `assess`.
         mask: See `assess`.
-        theirs: The donor's whole semantic mask.
+        theirs: The whole semantic mask of each patch's donor.
         background: Values of it that are no object.
     """
-    paste = plan.paste
-    assert paste is not None  # noqa: S101 - for the type checker
+    pastes = plan.pastes
+    shapes: list[Shapes]
     if verdict is not None and verdict.planes is not None and verdict.owned is not None:
-        return _mask_shapes(verdict, verdict.planes, verdict.owned, paste)
-    if mask is not None and theirs is not None:
-        return Regions(mask, background), Regions(theirs, background)
-    if verdict is None:
+        shapes = [_own_masks(verdict.planes, verdict.primary)]
+        for paste, index, fates in zip(pastes, verdict.owned, verdict.donors, strict=True):
+            shapes.append(_donor_masks(paste, index, fates))
+    elif mask is not None and theirs is not None:
+        shapes = [Regions(one, background) for one in (mask, *theirs)]
+    elif verdict is not None:
+        frame = pastes[0].patch if len(pastes) == 1 else None
+        shapes = [BoxShapes.of(verdict.primary.before, plan.shape, frame)]
+        for paste, fates in zip(pastes, verdict.donors, strict=True):
+            frame = None if paste.covered else paste.source
+            shapes.append(BoxShapes.of(fates.before, paste.donor.shape, frame))
+    else:
         return None
-    own, donor = verdict.primary.before, verdict.donor.before
-    return (
-        BoxShapes.of(own, plan.shape, paste.patch),
-        BoxShapes.of(donor, paste.donor.shape, paste.source),
-    )
+    # What fills a hole is no object, whatever value its mask has.
+    return shapes if plan.has_donors else [shapes[0], *[NO_SHAPES] * len(pastes)]
 
 
-def _mask_shapes(
-    verdict: Verdict, planes: Any, index: Any, paste: Paste
-) -> tuple[MaskShapes, MaskShapes]:
-    """Return instance masks of both sides; looked at for cuts are those that lie on both."""
-    pieces, seen, theirs = verdict.primary.pieces, verdict.donor, paste.donor.masks
-    donor_planes: Any = [theirs[row] for row in index]  # type: ignore[index]
-    places = paste.donor.mask_places[1][list(index)]
-    own_torn = [
-        (planes[row], pieces[row][0]) for row in pieces if EPS < verdict.primary.visibility[row] < 1
+def _own_masks(planes: Any, fates: Fates) -> MaskShapes:
+    """Return the primary's instance masks; looked at for cuts are those that lie on both sides."""
+    torn = [
+        (planes[row], where)
+        for row, (where, _) in fates.pieces.items()
+        if EPS < fates.visibility[row] < 1
     ]
-    donor_torn = [
-        (donor_planes[row], places[row].tolist()) for row in seen.pieces if seen.visibility[row] < 1
+    return MaskShapes(planes, None, torn)
+
+
+def _donor_masks(paste: Paste, index: Any, fates: Fates) -> MaskShapes:
+    """Return a donor's instance masks; see `_own_masks`."""
+    theirs: Any = paste.donor.masks
+    planes, places = [theirs[row] for row in index], paste.donor.mask_places[1][list(index)]
+    torn = [
+        (planes[row], places[row].tolist()) for row in fates.pieces if fates.visibility[row] < 1
     ]
-    return MaskShapes(planes, None, own_torn), MaskShapes(donor_planes, places, donor_torn)
+    return MaskShapes(planes, places, torn)
 
 
-def count_seen(plan: MixPlan, primary: Shapes, donor: Shapes) -> tuple[int, int]:
-    """Return how many output pixels show an object of the primary, and of the donor."""
-    paste, (height, width) = plan.paste, plan.shape
-    assert paste is not None  # noqa: S101 - for the type checker
-    own = primary.fill(Rect(0, 0, width, height))
-    theirs = donor.fill(paste.source)
+def count_seen(plan: MixPlan, shapes: Sequence[Shapes]) -> tuple[list[float], float]:
+    """Return how many output pixels show an object of each labelled side, and their sum.
+
+    In a blend a pixel counts by its weight. Without donors the sum is that of the primary's
+    object pixels before.
+    """
+    image = Rect(0, 0, plan.shape[1], plan.shape[0])
+    own = shapes[0].fill(image)
+    before = masks.count(own)
+    seen: list[float] = [before - sum(masks.count(own[rect.rows_cols]) for rect in plan.covered)]
+    if not plan.has_donors:
+        return seen, before
+    for paste, theirs in zip(plan.pastes, shapes[1:], strict=True):
+        seen.append(_count_donor(paste, theirs.fill(paste.source)))
+    if plan.is_blend:
+        seen = [count * weight for count, weight in zip(seen, plan.weights, strict=True)]
+    return seen, sum(seen)
+
+
+def _count_donor(paste: Paste, shown: NDArray[Any]) -> int:
+    """Return how many output pixels show an object of a donor, from what fills its source."""
     rows, cols = source_pixels(paste)
-    seen = masks.count(own) - masks.count(own[paste.patch.rows_cols])
-    if isinstance(rows, slice):
-        return seen, masks.count(theirs)
-    # Scaled: each donor pixel counts as often as it is seen.
     left, top, right, bottom = paste.source
+    if paste.covered:
+        pixels = (
+            shown.copy() if isinstance(rows, slice) else shown[rows[:, None] - top, cols - left]
+        )
+        masks.clear(pixels, paste.covered, paste.patch)
+        return masks.count(pixels)
+    if isinstance(rows, slice):
+        return masks.count(shown)
+    # Scaled: each donor pixel counts as often as it is seen.
     often = np.bincount(rows - top, minlength=bottom - top)
-    shown = (theirs != 0).astype(np.float64) @ np.bincount(cols - left, minlength=right - left)
-    return seen, int(often @ shown)
+    across = np.bincount(cols - left, minlength=right - left)
+    return int(often @ ((shown != 0).astype(np.float64) @ across))
 
 
 def _judge_rows(
@@ -210,17 +248,19 @@ def _judge_rows(
     """Return the counts of boxes and instance masks by fate, and the flags that they raise."""
     if verdict is None:
         return Metrics(), 0
-    own, donor = verdict.primary, verdict.donor
+    own = verdict.primary
     changed = find_changed(own)
     clipped = int(np.count_nonzero(own.keep & changed))
     gone = find_gone(own, plan.shape)
-    out, donor_out = int(np.count_nonzero(own.keep)), int(np.count_nonzero(donor.keep))
+    out = int(np.count_nonzero(own.keep))
+    donor_out = sum(int(np.count_nonzero(fates.keep)) for fates in verdict.donors)
+    donor_seen = sum(int(np.count_nonzero(fates.visibility > EPS)) for fates in verdict.donors)
     seen = own.visibility[own.keep & ~own.ignored]
     least = float(seen.min()) if len(seen) else 1.0
     metrics = Metrics(
         kept=out - clipped, clipped=clipped, donor_kept=donor_out,
         dropped=len(own.keep) - out - int(np.count_nonzero(gone)),
-        donor_dropped=int(np.count_nonzero(donor.visibility > EPS)) - donor_out,
+        donor_dropped=donor_seen - donor_out,
         least_visibility=least, remnant_px=verdict.remnant_px,
     )  # fmt: skip
     erased = np.count_nonzero((own.visibility <= EPS) & ~gone)

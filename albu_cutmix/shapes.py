@@ -20,7 +20,16 @@ from albu_cutmix.geometry import Rect, meet_all
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Background", "BoxShapes", "Index", "MaskShapes", "Regions", "Shapes", "holds_pixel"]
+__all__ = [
+    "NO_SHAPES",
+    "Background",
+    "BoxShapes",
+    "Index",
+    "MaskShapes",
+    "Regions",
+    "Shapes",
+    "holds_pixel",
+]
 
 #: Values of a semantic mask that are no object; None: every value is one.
 Background = int | tuple[int, ...] | None
@@ -104,6 +113,9 @@ class MaskShapes(NamedTuple):
         return out
 
 
+NO_SHAPES = MaskShapes((), None, ())
+
+
 class BoxShapes(NamedTuple):
     """Boxes as the pixels whose centres they hold.
 
@@ -116,9 +128,16 @@ class BoxShapes(NamedTuple):
     torn: list[list[int]]
 
     @classmethod
-    def of(cls, bboxes: NDArray[np.float64], shape: tuple[int, int], frame: Rect) -> BoxShapes:
-        """Return the snapped boxes of an image (height, width); a seam runs round a frame."""
+    def of(
+        cls, bboxes: NDArray[np.float64], shape: tuple[int, int], frame: Rect | None
+    ) -> BoxShapes:
+        """Return the snapped boxes of an image (height, width).
+
+        A seam runs round a frame; None: it may run anywhere.
+        """
         rects = _pixels_of(bboxes, shape)
+        if frame is None:
+            return cls(rects, rects.tolist())
         near = meet_all(rects, frame)
         torn = (near[:, :2] < near[:, 2:]).all(1) & (near != rects).any(1)
         return cls(rects, rects[torn].tolist())

@@ -11,6 +11,7 @@ import torch
 from batch_oracle import plain, random_batch
 
 from albu_cutmix import BatchCutMix, CutMixError, InvalidSampleError
+from albu_cutmix.batch import BatchMixUp
 
 SIZE, SHAPE = 5, (20, 24)
 WAYS = ("numpy", "torch", "torch operations")
@@ -33,10 +34,14 @@ def case(name: str, given: Any, words: str) -> Any:
 
 
 def check_refused(
-    batch: Any, words: str, error: type[Exception] = InvalidSampleError, **arguments: Any
+    batch: dict[str, Any],
+    words: str,
+    error: type[Exception] = InvalidSampleError,
+    kind: Any = BatchCutMix,
+    **arguments: Any,
 ) -> None:
     """Assert that a batch is refused in these words, by an error of this package."""
-    mix = BatchCutMix(**{"classes": 4, "seed": 1, **arguments})
+    mix = kind(**{"classes": 4, "seed": 1, **arguments})
     with pytest.raises(error, match=re.escape(words)) as caught:
         mix(batch)
     assert isinstance(caught.value, CutMixError)
@@ -47,10 +52,12 @@ def cut(batch: dict[str, Any], size: int) -> dict[str, Any]:
     return {name: value[:size] for name, value in batch.items()}
 
 
-def mixed(batch: dict[str, Any], way: str = "auto", **arguments: Any) -> dict[str, Any]:
+def mixed(
+    batch: dict[str, Any], way: str = "auto", kind: Any = BatchCutMix, **arguments: Any
+) -> dict[str, Any]:
     """One call with every target asked for."""
     backend = "torch" if way == "torch operations" else "auto"
-    mix = BatchCutMix(**{"classes": 4, "seed": 1, "seam": True, "backend": backend, **arguments})
+    mix = kind(**{"classes": 4, "seed": 1, "seam": True, "backend": backend, **arguments})
     return mix(batch)
 
 
@@ -60,3 +67,27 @@ def check_equal(out: dict[str, Any], expected: dict[str, Any]) -> None:
     for name in out.keys() - {"mix"}:
         assert np.array_equal(plain(out[name]), plain(expected[name])), name
     assert np.array_equal(plain(out["mix"].patches), plain(expected["mix"].patches))
+
+
+def as_way(batch: dict[str, Any], way: str, image: str = "") -> dict[str, Any]:
+    """A batch in new arrays of one way, "channels_last" too; read-only where NumPy can say so.
+
+    Images of "bfloat16" are bits in NumPy.
+    """
+    out = {name: np.array(value) for name, value in batch.items()}
+    if way == "numpy":
+        for value in out.values():
+            value.flags.writeable = False
+        return out
+    out = {name: torch.from_numpy(value) for name, value in out.items()}
+    if image == "bfloat16":
+        out["image"] = out["image"].view(torch.bfloat16)
+    if way == "channels_last":
+        out["image"] = out["image"].to(memory_format=torch.channels_last)
+    return out
+
+
+def mixed_up(way: str, batch: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    """One call of `BatchMixUp` by one way."""
+    backend = "torch" if way == "torch operations" else "auto"
+    return BatchMixUp(**{"classes": 4, "backend": backend, "alpha": 1.0, **arguments})(batch)

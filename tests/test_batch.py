@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from batch_inputs import as_way
 from batch_oracle import IMAGES, MASKS, check_batch, plain, random_batch
 from oracle import Draw, inside_patch, paper_patch
 from torch.utils.data import default_collate
@@ -15,25 +16,10 @@ from torch.utils.data import default_collate
 from albu_cutmix import BatchCutMix, CutMix, InvalidSampleError, MixRecord, SeamFlag
 from albu_cutmix.batch.plan import draw_plan, place_rows
 from albu_cutmix.geometry import PatchDraw, place_inside, place_paper
-from albu_cutmix.plan import PatchRule
+from albu_cutmix.patches import PatchRule
 
 SHAPE = (13, 29)
 WAYS = ("numpy", "torch", "torch operations", "channels_last")
-
-
-def as_way(batch: dict, way: str, image: str = "float32") -> dict:
-    """The batch in the arrays of one way; read-only where NumPy can say so."""
-    if way == "numpy":
-        out = {name: value.copy() for name, value in batch.items()}
-        for value in out.values():
-            value.flags.writeable = False
-        return out
-    out = {name: torch.from_numpy(value.copy()) for name, value in batch.items()}
-    if image == "bfloat16":
-        out["image"] = out["image"].view(torch.bfloat16)
-    if way == "channels_last":
-        out["image"] = out["image"].to(memory_format=torch.channels_last)
-    return out
 
 
 def run(way: str, batch: dict, **arguments) -> dict:

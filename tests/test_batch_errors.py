@@ -58,7 +58,7 @@ BATCHES = [
         "masks",
         {"image": np.zeros((2, 3, 8, 8)), "masks": np.zeros((2, 1, 8, 8))},
         "got 'masks'. What is no target goes past the mix: {**batch, **mix({\"image\": ..., "
-        '"label": ...})}. Stacks of instance masks are mixed sample by sample, by CutMix.',
+        '"label": ...})}. Stacks of instance masks are mixed sample by sample, in the pipeline.',
     ),
     case("labels", {"image": np.zeros((2, 3, 8, 8)), "labels": np.zeros(2)}, "got 'labels'. What"),
     case(
@@ -137,7 +137,8 @@ PARTS = [
     case(
         "a soft mask",
         {"mask": np.zeros((5, 20, 24), np.float32)},
-        "float32. Convert it before the mix: soft masks would jump at every seam.",
+        "float32. Convert it before the mix, which takes values of masks as they are, and weighs "
+        "none.",
     ),
     case("indices of fewer samples", {"label": np.zeros(4, int)}, LABEL),
     case("an index without axes", {"label": np.array(1)}, LABEL),

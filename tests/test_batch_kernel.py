@@ -19,6 +19,7 @@ from kernel_shim import shim
 
 from albu_cutmix import BatchCutMix, InvalidSampleError, MixRecord, backend_info
 from albu_cutmix._backends import cuda, tensors
+from albu_cutmix.batch import BatchMixUp
 
 SHAPE = (13, 29)
 STREAM = 0xBEEF0
@@ -109,6 +110,65 @@ def test_the_kernel_equals_numpy(out, pairing, kind, cupy, on_device):
             assert got["image"] is given["image"]
         else:
             assert np.array_equal(on_host(given["image"]), batch["image"])
+
+
+@pytest.mark.parametrize("out", ["new", "reuse", "inplace"])
+@pytest.mark.parametrize("mode", ["heavier", "ignore"])
+@pytest.mark.parametrize("kind", ["cupy", "torch"])
+def test_a_blend_on_a_device_equals_numpy(out, mode, kind, cupy, on_device):
+    """Blends are of the library's operations: no kernel, nobody waits, the same bytes."""
+    make = cupy.asarray if kind == "cupy" else lambda value: on_device(torch.from_numpy(value))
+    settings = {"classes": 4, "seed": 2, "seam": True, "p": 0.8, "visibility_column": 4}
+    settings |= {"mask_mode": mode, "ignore_index": 255 if mode == "ignore" else None}
+    for size, dtype, layout in (
+        (2, "uint8", "NHWC"),
+        (7, "float32", "NCHW"),
+        (9, "uint16", "NCHW"),
+        (67, "float16", "NCHW"),
+    ):
+        settings["layout"] = layout
+        batch = random_batch(size, size, SHAPE, image=dtype, layout=layout)
+        expected = BatchMixUp(**settings)(batch)
+        given = {name: make(value.copy()) for name, value in batch.items()}
+        cupy.log.waits.clear()
+        got = BatchMixUp(out=out, **settings)(given)
+        assert cupy.log.waits == []
+        assert cupy.log.launches == []
+        check_equal(got, expected)
+        if out == "inplace":
+            assert got["image"] is given["image"]
+        else:
+            assert np.array_equal(on_host(given["image"]), batch["image"])
+
+
+def test_what_is_no_box_or_point_is_not_blended_in(cupy):
+    """Invalid rows of primary and donor are dropped on a device, mixed or not."""
+    bad = [[np.nan] * 5, [5, 5, 2, 2, 1], [40, 0, 50, 9, 1], [1, 1, 6, 6, 1]]
+    batch = {
+        "image": np.zeros((8, 3, *SHAPE), np.uint8),
+        "bboxes": np.array([bad] * 8, np.float32),
+        "num_bboxes": np.full(8, 4),
+        "keypoints": np.array([[[np.nan, 1], [np.inf, 2], [3, 4]]] * 8, np.float32),
+        "num_keypoints": np.full(8, 3),
+    }
+    given = {name: cupy.asarray(value) for name, value in batch.items()}
+    out = BatchMixUp(p=0.5, seed=1, visibility_column=4)(given)
+    expected = (out["mix"].applied + 1).tolist()
+    assert set(expected) == {1, 2}
+    for name in ("bboxes", "keypoints"):
+        assert np.isfinite(on_host(out[name])).all()
+        assert on_host(out[f"num_{name}"]).tolist() == expected
+    assert on_host(out["mix"].kept).tolist() == out["mix"].applied.astype(int).tolist()
+
+
+def test_blended_cupy_arrays_stay_on_their_device(cupy):
+    """What lies on another device than the current one is blended there."""
+    batch = random_batch(1, 8, SHAPE, image="uint8")
+    with cupy.cuda.Device(1):
+        given = {name: cupy.asarray(value) for name, value in batch.items()}
+    out = BatchMixUp(seed=1, classes=4, seam=True)(given)
+    assert {value.device.id for name, value in out.items() if name != "mix"} == {1}
+    assert cupy.log.device == 0
 
 
 def test_channels_last_is_kept(on_device):

@@ -13,7 +13,7 @@ from batch_oracle import check_batch, plain
 from torchvision import tv_tensors
 
 from albu_cutmix.batch.plan import CYCLES, draw_plan
-from albu_cutmix.plan import PatchRule
+from albu_cutmix.patches import PatchRule
 
 # Few samples, and none ---------------------------------------------------------------------------
 

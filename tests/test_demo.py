@@ -68,7 +68,7 @@ def record() -> MixRecord:
     """The record of a mix of 11 x 23 pixels whose patch spans the height."""
     patch, shape = Rect(10, 0, 20, 11), (11, 23)
     donor = scene_pool(1, size=(64, 64))[0]
-    return MixRecord.from_plan("cutmix", MixPlan(shape, Paste(0, donor, patch, patch)))
+    return MixRecord.from_plan("cutmix", MixPlan.of(shape, [Paste(0, donor, patch, patch)]))
 
 
 def test_fates_are_matched_in_order():

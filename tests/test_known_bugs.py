@@ -25,7 +25,8 @@ import pytest
 from torch.utils.data import default_collate
 
 from albu_cutmix import CutMix, Donor, InvalidSampleError, MixRecord
-from albu_cutmix.plan import PatchRule, make_plan
+from albu_cutmix.patches import PatchRule
+from albu_cutmix.plan import Donors, make_plan
 
 WIDE, TALL, TINY = (11, 17), (17, 11), (8, 8)
 SHAPES = [
@@ -266,8 +267,7 @@ def test_known_bug_g01_height_and_width_exchanged_in_the_draw(shape, lam, u, v):
     plan = make_plan(
         Script(lam, [0.0, u, v, 0.0, 0.0]),
         shape,
-        1,
-        lambda index, seed: ones(shape),
+        Donors(1, lambda index, seed: ones(shape)),
         PatchRule(placement="paper"),
     )
     cut_w, cut_h = int(width * sqrt(1 - lam)), int(height * sqrt(1 - lam))
@@ -278,8 +278,7 @@ def test_known_bug_g01_height_and_width_exchanged_in_the_draw(shape, lam, u, v):
         min(cx + cut_w // 2, width),
         min(cy + cut_h // 2, height),
     )
-    assert plan.paste is not None
-    assert tuple(plan.paste.patch) == expected
+    assert [tuple(paste.patch) for paste in plan.pastes] == [expected]
     owned = (expected[2] - expected[0]) * (expected[3] - expected[1])
     assert plan.weights == ((height * width - owned) / (height * width), owned / (height * width))
 

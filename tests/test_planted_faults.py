@@ -30,7 +30,7 @@ from albu_cutmix.fates import ObjectRule
 from albu_cutmix.geometry import Rect
 from albu_cutmix.host import class_label, fields, instances, objects, points, rows
 from albu_cutmix.plan import MixPlan
-from albu_cutmix.transforms import cutmix
+from albu_cutmix.transforms import mix
 
 SEEDS = range(12)
 
@@ -123,13 +123,15 @@ def twins():
 
 def lam_inverted(patch):
     """The donor's share is given to the primary."""
-    real = MixPlan.weights.fget
+    real, share = MixPlan.weights.fget, MixPlan.lam.fget
     patch.setattr(MixPlan, "weights", property(lambda self: real(self)[::-1]))
+    patch.setattr(MixPlan, "lam", property(lambda self: 1 - share(self)))
 
 
 def lam_nominal(patch):
     """The drawn share is reported, not the counted one."""
     patch.setattr(MixPlan, "weights", property(lambda self: (0.75, 0.25)))
+    patch.setattr(MixPlan, "lam", property(lambda self: 0.75))
 
 
 def label_not_mixed(patch):
@@ -156,12 +158,12 @@ def clipped_patch(patch):
     """The patch is shrunk after the source was found: one column short."""
     real = functional.paste_image
 
-    def short(image, paste, *key):
-        out = real(image, paste, *key)
-        out[:, paste.patch.x_max - 1] = image[:, paste.patch.x_max - 1]
+    def short(image, pastes, *key):
+        out, last = real(image, pastes, *key), pastes[0].patch.x_max - 1
+        out[:, last] = image[:, last]
         return out
 
-    patch.setattr(cutmix, "paste_image", short)
+    patch.setattr(mix, "paste_image", short)
 
 
 def source_truncated(patch):
@@ -179,7 +181,7 @@ def source_truncated(patch):
 
 def mask_skipped(patch):
     """The semantic mask stays the primary's."""
-    patch.setattr(cutmix, "paste_mask", lambda mask, *rest: mask.copy())
+    patch.setattr(mix, "paste_mask", lambda mask, *rest: mask.copy())
 
 
 def mask_from_image_scaling(patch):
@@ -292,12 +294,12 @@ def fields_out_of_order(patch):
 
 def without_name(patch, name):
     """A label field that the mix writes stays as it came."""
-    real = cutmix.mix_bboxes
+    real = mix.mix_bboxes
 
     def unwritten(bboxes, plan, verdict, names, *rest):
         return real(bboxes, plan, verdict, names._replace(**{name: None}), *rest)
 
-    patch.setattr(cutmix, "mix_bboxes", unwritten)
+    patch.setattr(mix, "mix_bboxes", unwritten)
 
 
 def visibility_not_written(patch):
@@ -325,8 +327,8 @@ def index_not_read(patch):
 
 def mask_row_shifted(patch):
     """The rows of masks come out one further than their boxes."""
-    real = cutmix.mix_instances
-    patch.setattr(cutmix, "mix_instances", lambda *args: np.roll(real(*args), 1, axis=0))
+    real = mix.mix_instances
+    patch.setattr(mix, "mix_instances", lambda *args: np.roll(real(*args), 1, axis=0))
 
 
 def mask_not_zeroed(patch):
@@ -373,20 +375,25 @@ def thresholds_forgotten(patch):
 
 def remnant_forgotten(patch):
     """Pixels of objects that were dropped while they show are not counted."""
-    patch.setattr(objects, "count_remnant", lambda *args: 0)
+    patch.setattr(objects, "count_remnant", lambda *args, **only: 0)
 
 
 def remnant_of_one_side(patch):
     """Only the primary's are counted."""
     real = objects.count_remnant
-    patch.setattr(objects, "count_remnant", lambda *args: real(*args) if len(args) > 3 else 0)
+
+    def primary(*args, **only):
+        return real(*args, **only) if only else 0
+
+    patch.setattr(objects, "count_remnant", primary)
 
 
 def closed_rectangle(patch):
     """A point on the far edge of the patch counts as inside."""
 
-    def closed(rows, rect):
+    def closed(rows, *rects):
         x, y = rows[:, 0], rows[:, 1]
+        rect = rects[0] if rects else (0, 0, -1, -1)
         return (x >= rect[0]) & (x <= rect[2]) & (y >= rect[1]) & (y <= rect[3])
 
     patch.setattr(points, "in_rect", closed)
@@ -419,13 +426,13 @@ def angle_not_mapped(patch):
 
 def flag_forgotten(patch):
     """Rows stay, and covered points are not set to 0."""
-    real = cutmix.mix_keypoints
+    real = mix.mix_keypoints
 
     def unflagged(rows, paste, rule, *rest):
         lax = SimpleNamespace(keypoint_mode="flag", keypoint_visibility_field=None)
         return real(rows, paste, lax, *rest)
 
-    patch.setattr(cutmix, "mix_keypoints", unflagged)
+    patch.setattr(mix, "mix_keypoints", unflagged)
 
 
 def alias_from_the_main_image(patch):
@@ -435,7 +442,7 @@ def alias_from_the_main_image(patch):
 
 def alias_boxes_left_alone(patch):
     """Boxes of an alias stay as they came."""
-    patch.setattr(cutmix, "alias_rows", lambda rows, *rest: rows)
+    patch.setattr(mix, "alias_rows", lambda rows, *rest: rows)
 
 
 PLANTED = [
@@ -645,8 +652,9 @@ def test_a_fault_in_an_unfired_call_is_noticed(key, fault):
 # --- faults that another check sees ---------------------------------------------------------------
 
 
-def in_place(image, paste, *key):
+def in_place(image, pastes, *key):
     """Paste into the caller's array."""
+    paste = pastes[0]
     window = paste.donor.image[paste.source.rows_cols]
     image[paste.patch.rows_cols] = functional.resize_image(
         window, paste.patch.width, paste.patch.height
@@ -662,7 +670,7 @@ def test_written_inputs_are_noticed(monkeypatch):
     before = oracle.snapshot([data])
     make_pipeline(call, make_mix(call.settings, donors))(**data)
     oracle.check_unwritten(before, [data])
-    monkeypatch.setattr(cutmix, "paste_image", in_place)
+    monkeypatch.setattr(mix, "paste_image", in_place)
     make_pipeline(call, make_mix(call.settings, donors))(**data)
     with pytest.raises(AssertionError, match="image"):
         oracle.check_unwritten(before, [data])
@@ -671,7 +679,7 @@ def test_written_inputs_are_noticed(monkeypatch):
 def test_read_only_inputs_stop_a_writer(monkeypatch):
     """Every maker of the suite gives read-only arrays, so that writing cannot pass in silence."""
     call = same_size()
-    monkeypatch.setattr(cutmix, "paste_image", in_place)
+    monkeypatch.setattr(mix, "paste_image", in_place)
     with pytest.raises(ValueError, match="read-only"):
         run_mix(call)
 

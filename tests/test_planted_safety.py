@@ -28,7 +28,7 @@ from albu_cutmix.geometry import Rect
 from albu_cutmix.host import hooks, seam_map, unsafe
 from albu_cutmix.limits import SafetyFlag, SafetyLimits
 from albu_cutmix.seams import SeamFlag
-from albu_cutmix.transforms import cutmix
+from albu_cutmix.transforms import cutmix, mix
 
 SEEDS = range(8)
 
@@ -123,16 +123,14 @@ def centred(**rest):
 
 def seam_off_by_one(patch):
     """Pairs lie one pixel further inside, where the patch has room."""
-    real = seams._ends
+    real = seams._find_lines
 
-    def shifted(span, source):
-        for outer, inner, *rest in real(span, source):
-            step = (inner > outer) - (inner < outer)
-            yield (outer + step, inner + step, *rest) if span[1] - span[0] > 1 else (
-                outer, inner, *rest,
-            )  # fmt: skip
+    def shifted(rect, shape):
+        for upright, forward, outer, inner, along in real(rect, shape):
+            step = inner - outer if (rect.width if upright else rect.height) > 1 else 0
+            yield upright, forward, outer + step, inner + step, along
 
-    patch.setattr(seams, "_ends", shifted)
+    patch.setattr(seams, "_find_lines", shifted)
 
 
 def edge_lost(patch):
@@ -147,10 +145,10 @@ def border_counts(patch):
 
     def outlined(plan, *args, **kwargs):
         found = real(plan, *args, **kwargs)
-        outline = 2 * (plan.paste.patch.width + plan.paste.patch.height)
+        outline = 2 * (plan.pastes[0].patch.width + plan.pastes[0].patch.height)
         return found._replace(metrics=found.metrics._replace(seam_px=outline))
 
-    patch.setattr(cutmix, "assess", outlined)
+    patch.setattr(mix, "assess", outlined)
 
 
 NOTHING = SimpleNamespace(joined=lambda one, other: np.zeros(1, bool))
@@ -159,13 +157,13 @@ NOTHING = SimpleNamespace(joined=lambda one, other: np.zeros(1, bool))
 def primary_cut_forgotten(patch):
     """Only the donor's objects are cut."""
     real = seams.mark_cuts
-    patch.setattr(safety, "mark_cuts", lambda edges, own, donor: real(edges, NOTHING, donor))
+    patch.setattr(safety, "mark_cuts", lambda edges, found: real(edges, [NOTHING, *found[1:]]))
 
 
 def donor_cut_forgotten(patch):
     """Only the primary's objects are cut."""
     real = seams.mark_cuts
-    patch.setattr(safety, "mark_cuts", lambda edges, own, donor: real(edges, own, NOTHING))
+    patch.setattr(safety, "mark_cuts", lambda edges, found: real(edges, [found[0], NOTHING]))
 
 
 def bits_exchanged(patch):
@@ -218,7 +216,10 @@ def beyond_at_the_border(patch):
     real = seams.find_edges
 
     def clamped(*args):
-        return [edge._replace(beyond=edge.beyond or edge.shown) for edge in real(*args)]
+        return [
+            edge._replace(over=edge.over._replace(beyond=edge.over.beyond or edge.over.seen))
+            for edge in real(*args)
+        ]
 
     patch.setattr(safety, "find_edges", clamped)
 
@@ -227,18 +228,18 @@ def beyond_of_another_line(patch):
     """The pixel beyond is looked up in the primary's rows and columns, not in the donor's."""
     real = seams.find_edges
 
-    def misread(paste, shape):
-        height, width = paste.donor.shape
+    def misread(plan):
+        height, width = plan.pastes[0].donor.shape
         out = []
-        for edge in real(paste, shape):
-            beyond = edge.beyond
+        for edge in real(plan):
+            beyond = edge.over.beyond
             if beyond is not None and edge.upright:
                 rows = np.arange(edge.outer[0].start, edge.outer[0].stop) % height
                 beyond = (rows, beyond[1])
             elif beyond is not None:
                 cols = np.arange(edge.outer[1].start, edge.outer[1].stop) % width
                 beyond = (beyond[0], cols)
-            out.append(edge._replace(beyond=beyond))
+            out.append(edge._replace(over=edge.over._replace(beyond=beyond)))
         return out
 
     patch.setattr(safety, "find_edges", misread)
@@ -247,9 +248,9 @@ def beyond_of_another_line(patch):
 def jump_within_the_primary(patch):
     """The mask under the patch is compared, which nobody sees any more."""
 
-    def own(edges, mask, donor):
+    def own(edges, found):
         for edge in edges:
-            differs = mask[edge.outer] != mask[edge.inner]
+            differs = found[0][edge.outer] != found[0][edge.inner]
             differs = differs if differs.ndim == 1 else differs.any(-1)
             edge.bits[:] |= differs.view(np.uint8) << 3
 
@@ -268,7 +269,7 @@ def jump_after_ignore(patch):
         jumps = seams.count_pairs(found.edges)[2]
         return found._replace(metrics=found.metrics._replace(seam_jump_px=jumps))
 
-    patch.setattr(cutmix, "assess", late)
+    patch.setattr(mix, "assess", late)
 
 
 # --- what is planted: the map and the ignore value ------------------------------------------------
@@ -278,9 +279,9 @@ def map_spills_out(patch):
     """Marks go on inward beyond a narrow patch."""
     real = seams.draw_seam
 
-    def spilled(edges, where, shape, width):
+    def spilled(edges, shape, width):
         wide = Rect(0, 0, shape[1], shape[0])
-        return real(edges, wide, shape, width)
+        return real([edge._replace(patch=wide) for edge in edges], shape, width)
 
     patch.setattr(seam_map, "draw_seam", spilled)
 
@@ -289,8 +290,11 @@ def corners_marked(patch):
     """The squares at the outer corners of the patch are marked too."""
     real = seams.draw_seam
 
-    def squared(edges, where, shape, width):
-        out = real(edges, where, shape, width)
+    def squared(edges, shape, width):
+        out = real(edges, shape, width)
+        if not edges:
+            return out
+        where = edges[0].patch
         x, y = max(where.x_min - width, 0), max(where.y_min - width, 0)
         frame = out[y : where.y_max + width, x : where.x_max + width]
         frame[frame == 0] = SeamFlag.SEAM
@@ -306,16 +310,16 @@ def corners_marked(patch):
 def width_of_both_sides(patch):
     """The depth is that of both sides together."""
     real = seams.draw_seam
-    patch.setattr(seam_map, "draw_seam", lambda *args: real(*args[:3], (args[3] + 1) // 2))
+    patch.setattr(seam_map, "draw_seam", lambda *args: real(*args[:2], (args[2] + 1) // 2))
 
 
 def last_edge_wins(patch):
     """Where two edges meet the later one's bits replace the earlier one's."""
 
-    def overwritten(edges, where, shape, width):
+    def overwritten(edges, shape, width):
         out = np.zeros(shape, np.uint8)
         for edge in edges:
-            for strip in seams._strips(edge, where, shape, width):
+            for strip in seams._strips(edge, shape, width):
                 out[strip] = edge.bits[:, None] if edge.upright else edge.bits
         return out
 
@@ -363,9 +367,10 @@ def share_under_the_patch(patch):
     """Objects of the primary count where the patch covers them, too."""
     real = safety.count_seen
 
-    def whole(plan, primary, donor):
-        own = primary.fill(Rect(0, 0, plan.shape[1], plan.shape[0]))
-        return int(np.count_nonzero(own)), real(plan, primary, donor)[1]
+    def whole(plan, found):
+        own = found[0].fill(Rect(0, 0, plan.shape[1], plan.shape[0]))
+        seen = [int(np.count_nonzero(own)), *real(plan, found)[0][1:]]
+        return seen, sum(seen)
 
     patch.setattr(safety, "count_seen", whole)
 
@@ -374,9 +379,10 @@ def share_in_donor_pixels(patch):
     """Objects of the donor count in the source's pixels, not in those that show them."""
     real = safety.count_seen
 
-    def unscaled(plan, primary, donor):
-        theirs = donor.fill(plan.paste.source)
-        return real(plan, primary, donor)[0], int(np.count_nonzero(theirs))
+    def unscaled(plan, found):
+        theirs = found[1].fill(plan.pastes[0].source)
+        seen = [real(plan, found)[0][0], int(np.count_nonzero(theirs))]
+        return seen, sum(seen)
 
     patch.setattr(safety, "count_seen", unscaled)
 
@@ -384,7 +390,12 @@ def share_in_donor_pixels(patch):
 def share_of_the_other(patch):
     """The donor's share is given for the primary's."""
     real = safety.count_seen
-    patch.setattr(safety, "count_seen", lambda *args: real(*args)[::-1])
+
+    def other(*args):
+        seen, total = real(*args)
+        return seen[::-1], total
+
+    patch.setattr(safety, "count_seen", other)
 
 
 def centres_rounded_down(patch):
@@ -470,7 +481,7 @@ def unseen_donors_dropped(patch):
     """Donor objects outside the source count as dropped."""
 
     def change(metrics, flags, plan, verdict, limits):
-        gone = len(verdict.donor.keep) - metrics.donor_kept
+        gone = len(verdict.donors[0].keep) - metrics.donor_kept
         return metrics._replace(donor_dropped=gone), flags
 
     judged_otherwise(patch, change)
@@ -480,7 +491,7 @@ def sliver_without_before(patch):
     """Boxes that were slivers before count, too."""
 
     def change(metrics, flags, plan, verdict, limits):
-        sides = ((verdict.primary, verdict.primary.changed), (verdict.donor, True))
+        sides = ((verdict.primary, verdict.primary.changed), (verdict.donors[0], True))
         thin = [
             (harm._is_thin(fates.bboxes, limits) & fates.keep & ~fates.ignored & changed).any()
             for fates, changed in sides
@@ -511,9 +522,9 @@ def split_by_the_other_axis(patch):
     real = safety.find_splits
 
     def exchanged(plan, fates):
-        x_min, y_min, x_max, y_max = plan.paste.patch
-        place = plan.paste._replace(patch=Rect(y_min, x_min, y_max, x_max))
-        return real(plan._replace(paste=place), fates)
+        x_min, y_min, x_max, y_max = plan.pastes[0].patch
+        place = plan.pastes[0]._replace(patch=Rect(y_min, x_min, y_max, x_max))
+        return real(plan._replace(pastes=(place,)), fates)
 
     patch.setattr(safety, "find_splits", exchanged)
 
@@ -522,7 +533,7 @@ def split_from_the_edge(patch):
     """A cut that reaches the box's end counts as a split."""
 
     def loose(plan, fates):
-        rect, (x_min, y_min, x_max, y_max) = plan.paste.patch, fates.before.T
+        rect, (x_min, y_min, x_max, y_max) = plan.pastes[0].patch, fates.before.T
         over_x = (x_min >= rect.x_min) & (x_max <= rect.x_max)
         over_y = (y_min >= rect.y_min) & (y_max <= rect.y_max)
         return (over_x ^ over_y) & (fates.visibility < 1)
@@ -572,7 +583,7 @@ def noise_by_sign(patch):
         flags = found.metrics.flags & ~int(SafetyFlag.LABEL_NOISE if gap < 0 else 0)
         return found._replace(metrics=found.metrics._replace(flags=flags))
 
-    patch.setattr(cutmix, "assess", signed)
+    patch.setattr(mix, "assess", signed)
 
 
 def ghosts_of_the_donor_alone(patch):
@@ -585,7 +596,7 @@ def ghosts_of_the_donor_alone(patch):
         flags = found.metrics.flags & ~off
         return found._replace(metrics=found.metrics._replace(flags=flags))
 
-    patch.setattr(cutmix, "assess", blind)
+    patch.setattr(mix, "assess", blind)
 
 
 def limits_forgotten(patch):
@@ -600,7 +611,7 @@ def label_by_area(patch):
     def by_area(plan, *args, **kwargs):
         return real(plan, *args, **kwargs)._replace(weights=plan.weights)
 
-    patch.setattr(cutmix, "assess", by_area)
+    patch.setattr(mix, "assess", by_area)
 
 
 def label_by_the_other_side(patch):
@@ -611,7 +622,7 @@ def label_by_the_other_side(patch):
         found = real(*args, **kwargs)
         return found._replace(weights=found.weights[::-1])
 
-    patch.setattr(cutmix, "assess", exchanged)
+    patch.setattr(mix, "assess", exchanged)
 
 
 def unsafe_let_through(patch):
@@ -771,13 +782,13 @@ def run_with_map(call, p=1.0):
 
 def not_cleared(self, out, plan, safety):
     """Marks of an earlier mix stay under the patch."""
-    drawn = seams.draw_seam(safety.edges, plan.paste.patch, plan.shape, self.width)
+    drawn = seams.draw_seam(safety.edges, plan.shape, self.width)
     out[self.key] = drawn | out[self.key]
 
 
 def not_kept(self, out, plan, safety):
     """The map of an earlier mix is replaced."""
-    out[self.key] = seams.draw_seam(safety.edges, plan.paste.patch, plan.shape, self.width)
+    out[self.key] = seams.draw_seam(safety.edges, plan.shape, self.width)
 
 
 @pytest.mark.parametrize("fault", [not_cleared, not_kept])

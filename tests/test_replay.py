@@ -605,7 +605,7 @@ INSIDE = "must lie inside its image of [11, 17] (height, width), got"
         ),
         pytest.param(
             {"donors": [], "patches": [], "sources": []},
-            "a record of a pasted patch must hold one donor, got 0. Is the line damaged?",
+            "a record must hold patches and the pixels that each of them owns, got [] and [].",
             id="no-donor",
         ),
     ],

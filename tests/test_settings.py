@@ -63,6 +63,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "p": 0.25,
     },
     "layers": {"placement": "paper", "masks_mode": "layers", "classes": 7, "p": 1.0},
+    "several": {"num_patches": (1, 3), "placement": "avoid"},
     "defaults": {},
 }
 TARGETS = {
@@ -70,6 +71,7 @@ TARGETS = {
     "label_key": "target",
     "label_mode": "pair",
     "seam_key": "seam",
+    "num_patches": 3,
     "record_key": "r",
 }
 
@@ -277,7 +279,7 @@ def test_attached_pool_names_classes_that_are_unknown(own, expected):
     assert mix(image=image(), label=expected[0])["label"].shape == (2,)
 
 
-NOTHING = "Give it the pipeline that holds the CutMix."
+NOTHING = "Give it the pipeline that holds the CutMix or MixUp."
 
 
 @pytest.mark.parametrize(
@@ -286,15 +288,15 @@ NOTHING = "Give it the pipeline that holds the CutMix."
         pytest.param(
             A.Compose([A.NoOp()]),
             None,
-            f"attach_pool found no mix in Compose. {NOTHING}",
+            f"attach_pool found no mix with donors in Compose. {NOTHING}",
             id="none",
         ),
-        pytest.param(MixTargets(), None, "found no mix in MixTargets.", id="mix-targets"),
-        pytest.param([CutMix()], None, "found no mix in list.", id="list"),
+        pytest.param(MixTargets(), None, "with donors in MixTargets.", id="mix-targets"),
+        pytest.param([CutMix()], None, "found no mix with donors in list.", id="list"),
         pytest.param(
             A.Compose([CutMix()]),
             "second",
-            f"attach_pool found no mix with record_key='second' in Compose. {NOTHING}",
+            f"attach_pool found no mix with donors with record_key='second' in Compose. {NOTHING}",
             id="other-key",
         ),
     ],

@@ -36,6 +36,7 @@ class Door(NamedTuple):
         size: Number of samples.
         shape: (height, width) of the images.
         columns: The axis of W in images; in masks without channels it is 2.
+        mixer: The class that mixes it, for messages.
     """
 
     library: Library
@@ -43,14 +44,21 @@ class Door(NamedTuple):
     size: int
     shape: tuple[int, int]
     columns: int
+    mixer: str
 
     def columns_of(self, name: str) -> int:
         """Return the axis of W in an image or a mask."""
         return self.columns if self.arrays[name].ndim == 4 else 2
 
 
-def open_batch(batch: Any, layout: str, backend: str) -> Door:
+def open_batch(batch: Any, layout: str, backend: str, mixer: str) -> Door:
     """Return a batch, checked; see the module.
+
+    Args:
+        batch: A mapping of arrays.
+        layout: Axes of the images, "NCHW" or "NHWC".
+        backend: See `library_of`.
+        mixer: The class that mixes it, for messages.
 
     Raises:
         InvalidSampleError: If a part is missing, unknown, or not what it must be.
@@ -67,7 +75,7 @@ def open_batch(batch: Any, layout: str, backend: str) -> Door:
         raise InvalidSampleError(
             f"a batch may hold {', '.join(KEYS)}, and must hold an image; got {what}. What is no "
             'target goes past the mix: {**batch, **mix({"image": ..., "label": ...})}. '
-            "Stacks of instance masks are mixed sample by sample, by CutMix."
+            "Stacks of instance masks are mixed sample by sample, in the pipeline."
         )
     library = library_of(arrays, backend)
     for name, array in arrays.items():
@@ -76,9 +84,9 @@ def open_batch(batch: Any, layout: str, backend: str) -> Door:
             raise InvalidSampleError(f"{name} must hold plain numbers, got dtype {array.dtype}.")
     image = arrays["image"]
     columns = 3 if layout == "NCHW" else 2
-    _check_image(image, layout)
+    _check_image(image, layout, mixer)
     size, shape = image.shape[0], (image.shape[columns - 1], image.shape[columns])
-    door = Door(library, arrays, size, shape, columns)
+    door = Door(library, arrays, size, shape, columns, mixer)
     if "mask" in arrays:
         _check_mask(door)
     if "label" in arrays:
@@ -89,7 +97,7 @@ def open_batch(batch: Any, layout: str, backend: str) -> Door:
     return door
 
 
-def _check_image(image: Any, layout: str) -> None:
+def _check_image(image: Any, layout: str, mixer: str) -> None:
     shape = tuple(image.shape)
     if len(shape) != 4 or 0 in shape[1:]:
         raise InvalidSampleError(
@@ -100,7 +108,7 @@ def _check_image(image: Any, layout: str) -> None:
         other = "NHWC" if layout == "NCHW" else "NCHW"
         raise InvalidSampleError(
             f"image of shape {shape} looks like {_axes(other)}, and layout is {layout!r}. Pass "
-            f"BatchCutMix(layout={other!r}); if the axes really are {_axes(layout)}, exchange rows "
+            f"{mixer}(layout={other!r}); if the axes really are {_axes(layout)}, exchange rows "
             "and columns for the mix."
         )
 
@@ -120,8 +128,8 @@ def _check_mask(door: Door) -> None:
         )
     if door.library.kind(mask) == "f":
         raise InvalidSampleError(
-            f"mask must be of whole numbers, got {mask.dtype}. Convert it before the mix: "
-            "soft masks would jump at every seam."
+            f"mask must be of whole numbers, got {mask.dtype}. Convert it before the mix, which "
+            "takes values of masks as they are, and weighs none."
         )
 
 

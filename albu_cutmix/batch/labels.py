@@ -1,4 +1,4 @@
-"""Class labels of a batch, weighted by exact counts of pixels."""
+"""Class labels of a batch, weighted by exact counts of pixels, or by the blend."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _check_indices(door: Door, rule: LabelRule) -> None:
             return
         raise InvalidSampleError(
             "class indices can be mixed only if the number of classes is known. Pass "
-            "BatchCutMix(classes=<count or names>), or give labels as vectors."
+            f"{door.mixer}(classes=<count or names>), or give labels as vectors."
         )
     if library.on_host:
         values = np.asarray(library.open(label))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from albu_cutmix._backends import Library
     from albu_cutmix.batch.plan import BatchPlan
 
-__all__ = ["plan_pixels"]
+__all__ = ["plan_pixels", "walk_cycles"]
 
 
 def plan_pixels(
@@ -70,21 +70,39 @@ def _copy_and_paste(
 
 
 def _mix_in_place(batch: NDArray[Any], plan: BatchPlan, columns: int) -> None:
-    """Walk each cycle of donors: only what the last sample takes from the first is kept aside."""
+    """Only what the last sample of a cycle takes from the first is kept aside."""
     between: Any = (slice(None),) * (columns - 2)
     windows = [
         (*between, slice(y_min, y_max), slice(x_min, x_max))
         for x_min, y_min, x_max, y_max in plan.patches.tolist()
     ]
+
+    def put(sample: int, pixels: NDArray[Any]) -> None:
+        batch[(sample, *windows[sample])] = pixels
+
+    walk_cycles(plan, lambda donor, sample: batch[(donor, *windows[sample])], put)
+
+
+def walk_cycles(
+    plan: BatchPlan,
+    take: Callable[[int, int], NDArray[Any]],
+    put: Callable[[int, NDArray[Any]], None],
+) -> None:
+    """Mix in place along each cycle of donors, so that each donor is read before it is written.
+
+    Args:
+        plan: Cycles of donors.
+        take: Returns what of a donor goes to a sample, a view.
+        put: Writes that to the sample.
+    """
     for cycle in np.array_split(plan.order, plan.cycles):
         samples = cycle.tolist()
-        for at in samples[-1:]:
-            last = (at, *windows[at])
-            kept = batch[(samples[0], *windows[at])].copy()
-        for sample, donor in pairwise(samples):
-            batch[(sample, *windows[sample])] = batch[(donor, *windows[sample])]
         if samples:
-            batch[last] = kept
+            first, last = samples[0], samples[-1]
+            kept = take(first, last).copy()
+            for sample, donor in pairwise(samples):
+                put(sample, take(donor, sample))
+            put(last, kept)
 
 
 def _mix_by_operations(

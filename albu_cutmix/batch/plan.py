@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from albu_cutmix.blends import round_blend
+from albu_cutmix.patches import BlendRule
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from albu_cutmix.plan import PatchRule
+    from albu_cutmix.patches import PatchRule
 
 __all__ = ["CYCLES", "PLACEMENTS", "BatchPlan", "draw_plan", "place_rows"]
 
@@ -36,9 +39,11 @@ class BatchPlan:
             a sample's donor is the next one of its cycle, the last one's the first.
         cycles: How many cycles there are.
         donors: Of which sample the patch is taken, (B,) int64; the sample itself where nothing
-            is pasted.
-        patches: Half-open xyxy, pixels, (B, 4) int64; zeros where nothing is pasted.
-        reasons: Why nothing is pasted: "", "p", "schedule", "no_donor" or "no_patch".
+            is mixed.
+        patches: Half-open xyxy, pixels, (B, 4) int64; zeros where nothing is mixed.
+        blends: Weight of the primary where all pixels are blended, and the patch is the whole
+            image, (B,) float64; 1.0: it is pasted.
+        reasons: Why nothing is mixed: "", "p", "schedule", "no_donor" or "no_patch".
     """
 
     shape: tuple[int, int]
@@ -46,25 +51,31 @@ class BatchPlan:
     cycles: int
     donors: NDArray[np.int64]
     patches: NDArray[np.int64]
+    blends: NDArray[np.float64]
     reasons: list[str]
 
     @cached_property
     def applied(self) -> NDArray[np.bool_]:
-        """Whether a patch is pasted, (B,)."""
+        """Whether a sample is mixed, (B,)."""
         return self.patches[:, 2] > 0
 
     @cached_property
     def owned(self) -> NDArray[np.int64]:
-        """Pixels taken from the donor, (B,)."""
+        """Pixels taken from the donor, (B,): none of a blend."""
         x_min, y_min, x_max, y_max = self.patches.T
-        owned: NDArray[np.int64] = (x_max - x_min) * (y_max - y_min)
+        owned: NDArray[np.int64] = (x_max - x_min) * (y_max - y_min) * (self.blends == 1)
         return owned
+
+    @property
+    def covered(self) -> NDArray[np.int64]:
+        """The patches that hide what is under them, (B, 4); zeros elsewhere."""
+        return self.patches * (self.owned > 0)[:, None]
 
     @cached_property
     def weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Shares of pixels owned by primary and donor, (B,) each; see `MixPlan.weights`."""
+        """Weights of primary and donor, (B,) each: shares of pixels owned, or the blend."""
         total = self.shape[0] * self.shape[1]
-        return (total - self.owned) / total, self.owned / total
+        return (total - self.owned) / total * self.blends, self.owned / total + (1 - self.blends)
 
 
 def draw_plan(
@@ -83,7 +94,7 @@ def draw_plan(
         rng: The source of randomness.
         count: Number of samples.
         shape: (height, width) of the samples.
-        rule: How patches are drawn.
+        rule: How patches, or blends, are drawn.
         pairing: One of `CYCLES`.
         p: Probability that a sample is mixed.
         factor: That of the schedule, on p.
@@ -91,13 +102,20 @@ def draw_plan(
     order = rng.permutation(count)
     draws = np.column_stack((rng.beta(rule.alpha, rule.alpha, count), rng.random((count, 5))))
     gate = rng.random(count)
-    patches = place_rows(draws, shape, rule)
+    if isinstance(rule, BlendRule):
+        patches, blends = (
+            np.tile(np.array([0, 0, *shape[::-1]]), (count, 1)),
+            round_blend(draws[:, 0]),
+        )
+    else:
+        patches, blends = place_rows(draws, shape, rule), np.ones(count)
     fired = (gate < p * factor) & (patches[:, 2] > 0) & (count > 1)
     reasons = [""] * count if fired.all() else _reasons(gate, patches, p, factor)
     patches *= fired[:, None]
     cycles = max(1, count // CYCLES[pairing])
     donors = np.where(fired, _next_of(order, cycles), np.arange(count))
-    return BatchPlan(shape, order, cycles, donors, patches, reasons)
+    blends = np.where(fired, blends, 1.0)
+    return BatchPlan(shape, order, cycles, donors, patches, blends, reasons)
 
 
 def _reasons(

@@ -37,7 +37,7 @@ def batch_record(
     size, applied = len(plan.donors), plan.applied
     rows = plan.patches.astype(np.int32)[:, None]
     shape = np.full((size, 2), plan.shape, np.int32)
-    unknown = np.where(applied, UNKNOWN, 0)
+    unknown = np.where(plan.owned > 0, UNKNOWN, 0)  # a blend has no seam, and hides nothing
     put = library.close
     return MixRecord(
         version=put(np.full(size, VERSION)),
@@ -52,7 +52,7 @@ def batch_record(
         sources=put(rows.copy()),
         owned_px=put(plan.owned[:, None]),
         lam=put(plan.weights[0].astype(np.float32)),
-        blend=put(np.ones(size)),
+        blend=put(plan.blends),
         lam_object=put(-np.ones(size)),
         **{
             name: put(np.zeros(size, np.int64) if counts is None else getattr(counts, name))

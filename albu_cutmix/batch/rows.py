@@ -28,16 +28,20 @@ class Where(NamedTuple):
     Attributes:
         library: Of the arrays.
         donors: Of which sample the patch is taken, (B,).
-        applied: Whether a patch is pasted, (B, 1) bool.
-        patches: (B, 1, 4) float64.
+        applied: Whether a sample is mixed, (B, 1) bool.
+        patches: Where donors show, (B, 1, 4) float64.
+        covered: Those patches that hide the primary; zeros where both sides show.
         image: The whole image as such a rectangle, (1, 1, 4).
+        weights: Of primary and donor, (B, 1) float64.
     """
 
     library: Library
     donors: Any
     applied: Any
     patches: Any
+    covered: Any
     image: Any
+    weights: tuple[Any, Any]
 
 
 class Counts(NamedTuple):
@@ -52,7 +56,11 @@ class Counts(NamedTuple):
 
 
 def mix_bboxes(
-    bboxes: Any, counts: Any, where: Where, least: tuple[float, float]
+    bboxes: Any,
+    counts: Any,
+    where: Where,
+    least: tuple[float, float],
+    faded: int | None = None,
 ) -> tuple[Any, Any, Counts]:
     """Return boxes of primary and donor, clipped to what shows, kept ones first.
 
@@ -61,6 +69,7 @@ def mix_bboxes(
         counts: How many rows of each sample are boxes, (B,).
         where: Plan and library.
         least: Least visibility of a primary's and of a donor's box.
+        faded: A further column that is multiplied by the weight of its row's side; None: none.
 
     Returns:
         Boxes (B, 2M, 4 + E), their counts, and what became of them.
@@ -71,9 +80,9 @@ def mix_bboxes(
         there = there & _are_boxes(library.real(bboxes[..., :4]), where.image)
     edges = _snap(xp, _real_rows(library, bboxes[..., :4], there))
     whole = _area(xp, edges, where.image)
-    shown = _share(xp, whole - _area(xp, edges, where.patches), whole)
+    shown = _share(xp, whole - _area(xp, edges, where.covered), whole)
     keep = there & (_passes(shown, least[0]) | ~where.applied)
-    extent = _visible_extent(xp, _clip(xp, edges, where.image), where.patches)
+    extent = _visible_extent(xp, _clip(xp, edges, where.image), where.covered)
     touched = keep & (shown < 1) & where.applied
     moved = xp.where(touched[..., None], library.cast(extent, bboxes.dtype), bboxes[..., :4])
     changed = touched & (extent != edges).any(2)
@@ -84,8 +93,15 @@ def mix_bboxes(
     cut = library.cast(_clip(xp, theirs, where.patches), bboxes.dtype)
 
     rows = xp.concatenate((moved, cut), 1)
-    more = xp.concatenate((bboxes[..., 4:], bboxes[where.donors][..., 4:]), 1)
-    out, number = _compact(library, xp.concatenate((rows, more), 2), keep, d_keep)
+    sides = (bboxes, keep), (bboxes[where.donors], d_keep)
+    more = [
+        side[..., 4:]
+        if faded is None
+        else _fade(library, side, kept & where.applied, weight, faded)
+        for (side, kept), weight in zip(sides, where.weights, strict=True)
+    ]
+    both = xp.concatenate((rows, xp.concatenate(more, 1)), 2)
+    out, number = _compact(library, both, keep, d_keep)
     fates = {
         "kept": keep & ~changed,
         "clipped": keep & changed,
@@ -101,8 +117,16 @@ def mix_bboxes(
     )
 
 
+def _fade(library: Library, rows: Any, there: Any, weight: Any, column: int) -> Any:
+    """Return the further columns of rows, one of them multiplied by a weight where *there*."""
+    xp, further = library.xp, rows[..., 4:]
+    product = _real_rows(library, rows[..., column : column + 1], there) * weight[..., None]
+    here = library.put(np.arange(4, rows.shape[2]) == column) & there[..., None]
+    return xp.where(here, library.cast(product, rows.dtype), further)
+
+
 def mix_keypoints(keypoints: Any, counts: Any, where: Where) -> tuple[Any, Any]:
-    """Return points of the primary outside the patch, then those of the donor in it.
+    """Return points of the primary that no patch hides, then those of the donor in the patch.
 
     Args:
         keypoints: (B, K, 2 + E), x and y in continuous pixels and further columns.
@@ -116,7 +140,7 @@ def mix_keypoints(keypoints: Any, counts: Any, where: Where) -> tuple[Any, Any]:
     if not where.library.on_host:
         there = there & (abs(where.library.real(keypoints[..., :2])) < LARGEST).all(2)
     points = _real_rows(where.library, keypoints[..., :2], there)
-    keep = there & ~_inside(points, where.patches)
+    keep = there & ~_inside(points, where.covered)
     d_keep = there[where.donors] & _inside(points[where.donors], where.patches)
     rows = where.library.xp.concatenate((keypoints, keypoints[where.donors]), 1)
     return _compact(where.library, rows, keep, d_keep)

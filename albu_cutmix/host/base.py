@@ -17,6 +17,7 @@ from albumentations.core.transforms_interface import DualTransform
 from albumentations.core.type_definitions import Targets
 
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
+from albu_cutmix.geometry import Rect
 from albu_cutmix.host.calls import check_aliases, check_call, check_keys
 from albu_cutmix.host.class_label import ClassLabel
 from albu_cutmix.host.hooks import Hooks
@@ -27,7 +28,7 @@ from albu_cutmix.host.versions import SampledParams
 from albu_cutmix.host.workers import rank, stream_seed, worker_seed
 from albu_cutmix.labels import LabelRule
 from albu_cutmix.limits import SafetyRule
-from albu_cutmix.plan import MixPlan
+from albu_cutmix.plan import MixPlan, Paste
 from albu_cutmix.record import MixRecord
 from albu_cutmix.schedule import MixSchedule
 
@@ -55,6 +56,8 @@ class MixTransform(SavedSettings, Hooks, DualTransform):  # type: ignore[misc]
     """
 
     params: dict[str, Any]
+    most_patches = 1
+    takes_pool = False
     _targets = (Targets.IMAGE, Targets.MASK, *MASKS, Targets.BBOXES, Targets.KEYPOINTS)
     kind = "none"
 
@@ -163,7 +166,7 @@ class MixTransform(SavedSettings, Hooks, DualTransform):  # type: ignore[misc]
     def apply_with_params(self, params: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Apply a plan to every target of the call, then add label and record."""
         plan: MixPlan = getattr(params, "params", params)["plan"]
-        if plan.paste is None:
+        if not plan.pastes:
             same = {key: _contiguous(kwargs[key]) for key in kwargs}
             return self.unmixed(same, plan.reason, plan.flags)
         shape = kwargs["image"].shape[:2]
@@ -183,27 +186,40 @@ class MixTransform(SavedSettings, Hooks, DualTransform):  # type: ignore[misc]
         if SampledParams is None and isinstance(masks, (list, tuple)) and not masks:
             out["masks"] = self.apply_to_masks(masks, **params)  # 2.0.8 leaves out empty lists
         if self.has_label(kwargs):
-            self._label.mix(out, plan.paste, safety.weights)
+            self._label.mix(out, plan, safety.weights)
         self._seam.add(out, plan, safety)
-        out[self.record_key] = MixRecord.from_plan(self.kind, plan, safety.metrics)
+        slots = self._slots(kwargs)
+        out[self.record_key] = MixRecord.from_plan(self.kind, plan, safety.metrics, slots)
         if self.tap is not None:
             self.tap(observe(self, kwargs, out, plan, verdict, safety))
         return out
+
+    def remake(
+        self, data: Mapping[str, Any], number: int, seed: int, patch: Rect, source: Rect
+    ) -> Paste:
+        """Return a patch as a record has it; see `replay`."""
+        raise NotImplementedError
 
     def align(self, data: dict[str, Any]) -> None:
         """Do to a call in which nothing is pasted what does not depend on a patch."""
 
     def unmixed(self, data: dict[str, Any], reason: str, flags: int = 0) -> dict[str, Any]:
-        """Return the call with label and record as they are where nothing was pasted."""
+        """Return the call with label and record as they are where nothing was mixed."""
         self.align(data)
         if self.has_label(data):
             self._label.convert(data)
         shape = data["image"].shape[:2]
         self._seam.keep(data, shape)
-        data[self.record_key] = MixRecord.empty(self.kind, reason, shape, flags=flags)
+        slots = self._slots(data)
+        data[self.record_key] = MixRecord.empty(self.kind, reason, shape, slots, flags=flags)
         if self.tap is not None:
             self.tap(observe(self, data, data))
         return data
+
+    def _slots(self, data: Mapping[str, Any]) -> int:
+        """Return how many patches the record holds: those that `MixTargets` announced, or own."""
+        held = data.get(self.record_key)
+        return self.most_patches if held is None else len(held.donors)
 
     def has_label(self, data: Mapping[str, Any]) -> bool:
         """Whether the call holds a class label."""
@@ -224,7 +240,9 @@ class MixTransform(SavedSettings, Hooks, DualTransform):  # type: ignore[misc]
     def _check_twice(self, data: dict[str, Any]) -> None:
         """Raise where an earlier mix of the pipeline used the same record or label."""
         record = data.get(self.record_key)
-        if record is not None and getattr(record, "kind", "") != "none":
+        if record is not None and getattr(record, "kind", "") == "none":
+            self._check_slots(record)
+        elif record is not None:
             raise InvalidSampleError(
                 f"the call already holds a record under {self.record_key!r}. Two mixes that can "
                 f"both be called need different names: {type(self).__name__}(record_key=...)."
@@ -233,6 +251,15 @@ class MixTransform(SavedSettings, Hooks, DualTransform):  # type: ignore[misc]
             raise InvalidSampleError(
                 f"the label {self.label_key!r} was mixed before, and a pair cannot be mixed a "
                 "second time. Use label_mode='soft' in every mix of the pipeline."
+            )
+
+    def _check_slots(self, record: MixRecord) -> None:
+        """Raise where an empty record announces fewer patches than there can be."""
+        if len(record.donors) < self.most_patches:
+            raise InvalidSampleError(
+                f"the record under {self.record_key!r} has room for {len(record.donors)} patches, "
+                f"got up to {self.most_patches} from {type(self).__name__}: its shape would "
+                f"depend on the draw. Use MixTargets(num_patches={self.most_patches})."
             )
 
     def _is_second(self, data: dict[str, Any], record: Any) -> bool:

@@ -14,7 +14,14 @@ from albu_cutmix.host.fields import label_fields
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["check_aliases", "check_call", "check_ignore_index", "check_keys", "check_objects"]
+__all__ = [
+    "check_aliases",
+    "check_background",
+    "check_call",
+    "check_ignore_index",
+    "check_keys",
+    "check_objects",
+]
 
 REFUSED = frozenset({"images", "volume", "volumes", "mask3d", "masks3d"})
 TARGETS = REFUSED | {"image", "mask", "masks", "bboxes", "keypoints"}
@@ -101,6 +108,20 @@ def check_ignore_index(mask: NDArray[Any], index: int | None) -> None:
         raise InvalidSampleError(
             f"ignore_index={index} must be a value that mask can hold, got a mask of dtype "
             f"{mask.dtype}. Choose another index, or convert the mask."
+        )
+
+
+def check_background(mask: NDArray[Any], value: int | None, key: str) -> None:
+    """Raise InvalidSampleError unless there is a value for the holes of a mask that it can hold."""
+    if value is None:
+        raise InvalidSampleError(
+            f"a hole in {key!r} needs a value, got background=None and no ignore_index. Pass one "
+            "of them."
+        )
+    if not _holds(mask, value):
+        raise InvalidSampleError(
+            f"holes in {key!r} must hold a value of its dtype, got {value} for a mask of dtype "
+            f"{mask.dtype}. Choose another background or ignore_index, or convert the mask."
         )
 
 

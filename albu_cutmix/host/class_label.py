@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from albu_cutmix.errors import InvalidSampleError
@@ -10,7 +10,7 @@ from albu_cutmix.host.fields import label_fields
 from albu_cutmix.labels import LabelRule, mix_labels
 
 if TYPE_CHECKING:
-    from albu_cutmix.plan import Paste
+    from albu_cutmix.plan import MixPlan, Paste
 
 __all__ = ["ClassLabel"]
 
@@ -41,31 +41,41 @@ class ClassLabel(NamedTuple):
         else:
             data[self.key] = mix_labels([self.rule.soften(label, "the primary")], [1.0])
 
-    def mix(self, out: dict[str, Any], paste: Paste, weights: tuple[float, float]) -> None:
+    def mix(self, out: dict[str, Any], plan: MixPlan, weights: Sequence[float]) -> None:
         """Write the label of a mix.
 
         Args:
             out: Holds the primary's label.
-            paste: The patch and its donor.
-            weights: Of the primary's label and of the donor's.
+            plan: A plan that pastes patches; holes have no label.
+            weights: Of the primary's label and of the donors'.
 
         Raises:
-            InvalidSampleError: If the two labels cannot be mixed.
+            InvalidSampleError: If the labels cannot be mixed.
         """
-        label, donor, where, rule = out[self.key], paste.donor.label, paste.where, self.rule
-        if donor is None:
+        label, rule = out[self.key], self.rule
+        donors = [paste for paste in plan.pastes if plan.has_donors]
+        for paste in donors:
+            self._check(paste)
+        if rule.mode == "pair":
+            other, where = label, "the primary"
+            for paste in donors:  # at most one, see `CutMix`
+                other, where = paste.donor.label, paste.where
+            rule.check_pair(label, other, "the primary", where)
+            out[self.donor_key] = other
+            return
+        vectors = [rule.soften(label, "the primary")]
+        for paste in donors:
+            vectors.append(rule.soften(paste.donor.label, paste.where))
+            if len(vectors[0]) != len(vectors[-1]):
+                raise InvalidSampleError(
+                    f"label vectors must have one length, got {len(vectors[0])} in the primary "
+                    f"and {len(vectors[-1])} in {paste.where}."
+                )
+        out[self.key] = mix_labels(vectors, weights)
+
+    def _check(self, paste: Paste) -> None:
+        if paste.donor.label is None:
             raise InvalidSampleError(
-                f"the primary has a class label under {self.key!r}, {where} has none. Give "
+                f"the primary has a class label under {self.key!r}, {paste.where} has none. Give "
                 "every donor of the pool a label, or leave the label out of the call."
             )
-        if rule.mode == "pair":
-            rule.check_pair(label, donor, "the primary", where)
-            out[self.donor_key] = donor
-            return
-        vectors = [rule.soften(label, "the primary"), rule.soften(donor, where)]
-        if len(vectors[0]) != len(vectors[1]):
-            raise InvalidSampleError(
-                f"label vectors must have one length, got {len(vectors[0])} in the primary and "
-                f"{len(vectors[1])} in {where}."
-            )
-        out[self.key] = mix_labels(vectors, weights)

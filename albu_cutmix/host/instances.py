@@ -13,10 +13,13 @@ from albu_cutmix.host.rows import survivors
 from albu_cutmix.host.versions import SampledParams
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from albu_cutmix.fates import Verdict
     from albu_cutmix.plan import MixPlan, Paste
+    from albu_cutmix.sample import Donor
 
 __all__ = ["align_masks", "bind_donor", "bind_masks", "dtype_of", "mix_instances"]
 
@@ -60,25 +63,25 @@ def _plane(mask: NDArray[Any]) -> NDArray[Any]:
     return mask
 
 
-def bind_donor(paste: Paste, index_field: str | None, boxed: bool) -> list[int]:
-    """Return which of the donor's masks belongs to each of its objects."""
-    masks, rows = paste.donor.masks, paste.donor.bboxes
+def bind_donor(donor: Donor, where: str, index_field: str | None, boxed: bool) -> list[int]:
+    """Return which of a donor's masks belongs to each of its objects."""
+    masks, rows = donor.masks, donor.bboxes
     if masks is None:
         raise InvalidSampleError(
-            f"the primary has masks, {paste.where} has none. Give a donor without objects an "
+            f"the primary has masks, {where} has none. Give a donor without objects an "
             "empty list, or leave masks out of the call."
         )
     if len(masks):
         _plane(masks[0])
     if not boxed or rows is None:
         return list(range(len(masks)))
-    values = paste.donor.fields.get(index_field) if index_field is not None else None
+    values = donor.fields.get(index_field) if index_field is not None else None
     if values is not None:
-        return check_index(values, len(masks), paste.where)
+        return check_index(values, len(masks), where)
     if len(masks) != len(rows):
         raise InvalidSampleError(
             f"masks and bboxes must be as many, row i of masks for box i, got {len(masks)} masks "
-            f"and {len(rows)} boxes in {paste.where}."
+            f"and {len(rows)} boxes in {where}."
         )
     return list(range(len(masks)))
 
@@ -97,21 +100,24 @@ def check_index(values: Any, count: int, where: str) -> list[int]:
     return [int(row) for row in plain]
 
 
-def dtype_of(masks: Any, paste: Paste) -> np.dtype[Any]:
-    """Return the dtype of the instance masks of a call: of an empty list that of the donor's.
+def dtype_of(masks: Any, pastes: Sequence[Paste]) -> np.dtype[Any]:
+    """Return the dtype of the instance masks of a call: of an empty list that of the donors'.
 
     Raises:
-        InvalidSampleError: If the donor's masks have another.
+        InvalidSampleError: If a donor's masks have another.
     """
-    theirs = np.asarray(paste.donor.masks)
-    if not isinstance(masks, np.ndarray) and not len(masks):
-        return theirs.dtype
-    own: np.dtype[Any] = masks.dtype if isinstance(masks, np.ndarray) else masks[0].dtype
-    if len(theirs) and own != theirs.dtype:
-        raise InvalidSampleError(
-            f"masks of primary and donor must have one dtype, got {own} and {theirs.dtype} in "
-            f"{paste.where}. Convert one of them; nothing is cast here."
-        )
+    own: np.dtype[Any] | None = None
+    if isinstance(masks, np.ndarray) or len(masks):
+        own = masks.dtype if isinstance(masks, np.ndarray) else masks[0].dtype
+    for paste in pastes:
+        theirs = np.asarray(paste.donor.masks)
+        own = theirs.dtype if own is None else own
+        if len(theirs) and own != theirs.dtype:
+            raise InvalidSampleError(
+                f"masks of primary and donor must have one dtype, got {own} and {theirs.dtype} in "
+                f"{paste.where}. Convert one of them; nothing is cast here."
+            )
+    assert own is not None  # noqa: S101 - for the type checker
     return own
 
 
@@ -120,17 +126,20 @@ def mix_instances(masks: Any, plan: MixPlan, verdict: Verdict) -> Any:
 
     Args:
         masks: Shape (N, H, W) or (N, H, W, 1), or an empty list. Not modified.
-        plan: A plan that pastes a patch.
+        plan: A plan that pastes patches.
         verdict: What becomes of the objects.
     """
-    paste, fates, donor = plan.paste, verdict.primary, verdict.donor
-    assert paste is not None  # noqa: S101 - for the type checker
-    pieces = [donor.pieces.get(row) for row in np.flatnonzero(donor.keep).tolist()]
+    fates = verdict.primary
+    pieces = [
+        donor.pieces.get(row)
+        for donor in verdict.donors
+        for row in np.flatnonzero(donor.keep).tolist()
+    ]
     if not fates.keep.any() and not pieces:
         return no_masks(masks)
     out = paste_instances(
-        verdict.planes or (), fates.keep, fates.visibility < 1, paste.patch, pieces,
-        (plan.shape, dtype_of(masks, paste)),
+        verdict.planes or (), fates.keep, fates.visibility < 1, plan.covered, pieces,
+        (plan.shape, dtype_of(masks, plan.pastes)),
     )  # fmt: skip
     return out[..., None] if len(masks) and masks[0].ndim == 3 else out
 

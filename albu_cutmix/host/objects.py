@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from albu_cutmix.arguments import check_choice
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.fates import (
     Fates,
@@ -30,7 +31,7 @@ from albu_cutmix.host.rows import (
     survivors,
     write_bboxes,
 )
-from albu_cutmix.plan import MixPlan, check_choice
+from albu_cutmix.plan import MixPlan, Paste
 from albu_cutmix.remnants import count_remnant
 
 if TYPE_CHECKING:
@@ -95,45 +96,57 @@ def judge_call(
     Raises:
         InvalidSampleError: If boxes or masks of primary or donor cannot be mixed truthfully.
     """
-    paste, rows = plan.paste, data.get("bboxes")
+    pastes, rows = plan.pastes, data.get("bboxes")
     masks = data.get("masks") if instances else None
-    if paste is None or (rows is None and masks is None):
+    if not pastes or (rows is None and masks is None):
         return None
     planes, index = None, None
     if masks is not None:
         planes = bind_masks(masks, rows, names.mask_index_field, processor)
-        index = bind_donor(paste, names.mask_index_field, rows is not None)
-        dtype_of(masks, paste)
-    if rows is not None and paste.donor.bboxes is None:
+        field, boxed = names.mask_index_field, rows is not None
+        index = [bind_donor(paste.donor, paste.where, field, boxed) for paste in pastes]
+        dtype_of(masks, pastes)
+    for paste in pastes if rows is not None else ():
+        _check_boxes(paste)
+    own = None if rows is None else read_bboxes(rows, plan.shape)
+    sides = [judge_primary(own, plan.covered, plan.shape, rule, planes)]
+    for number, paste in enumerate(pastes):
+        boxes = None if rows is None else paste.donor.bboxes
+        sides.append(judge_donor(boxes, paste, rule, None if index is None else index[number]))
+    if rows is not None and (planes is not None or filters(processor)):
+        sides = _filter(rows, sides, processor, plan.shape)
+    fates, *donors = sides
+    image = Rect(0, 0, plan.shape[1], plan.shape[0])
+    places = fates.bboxes if own is None else own
+    remnant = count_remnant(fates, places, image, plan.covered, planes, only_torn=True)
+    for paste, theirs in zip(pastes, donors, strict=True):
+        remnant += count_remnant(theirs, theirs.bboxes, paste.patch, paste.covered)
+    return Verdict(fates, donors, planes, index, remnant)
+
+
+def _check_boxes(paste: Paste) -> None:
+    if paste.donor.bboxes is None:
         raise InvalidSampleError(
             f"the primary has bboxes, {paste.where} has none. Give a donor without objects an "
             "empty array (0, 4), or leave bboxes out of the call."
         )
-    own = None if rows is None else read_bboxes(rows, plan.shape)
-    fates = judge_primary(own, paste.patch, plan.shape, rule, planes)
-    theirs = judge_donor(None if rows is None else paste.donor.bboxes, paste, rule, index)
-    if rows is not None and (planes is not None or filters(processor)):
-        fates, theirs = _filter(rows, fates, theirs, processor, plan.shape)
-    image = Rect(0, 0, plan.shape[1], plan.shape[0])
-    remnant = count_remnant(fates, fates.bboxes if own is None else own, image, paste.patch, planes)
-    remnant += count_remnant(theirs, theirs.bboxes, paste.patch)
-    return Verdict(fates, theirs, planes, index, remnant)
 
 
 def _filter(
-    rows: NDArray[Any], fates: Fates, theirs: Fates, processor: Any, shape: tuple[int, int]
-) -> tuple[Fates, Fates]:
+    rows: NDArray[Any], sides: list[Fates], processor: Any, shape: tuple[int, int]
+) -> list[Fates]:
     """Drop what the pipeline's own thresholds will drop, so that masks go with their boxes."""
     four = rows[:, :4] if rows.size else np.zeros((0, 4), rows.dtype)
-    out = join_rows(four, fates, write_bboxes(theirs.bboxes[theirs.keep], shape), shape)
-    left = survivors(out, processor, shape)
-    count = np.count_nonzero(fates.keep)
-    judged = []
-    for side, some in ((fates, left[:count]), (theirs, left[count:])):
+    added = np.concatenate([side.bboxes[side.keep] for side in sides[1:]])
+    out = join_rows(four, sides[0], write_bboxes(added, shape), shape)
+    left, start, judged = survivors(out, processor, shape), 0, []
+    for side in sides:
         keep = side.keep.copy()
-        keep[side.keep] = some
+        stop = start + int(np.count_nonzero(keep))
+        keep[side.keep] = left[start:stop]
         judged.append(side._replace(keep=keep, ignored=side.ignored & keep))
-    return judged[0], judged[1]
+        start = stop
+    return judged
 
 
 def mix_bboxes(
@@ -144,7 +157,7 @@ def mix_bboxes(
     processor: Any,
     data: Mapping[str, Any],
 ) -> NDArray[Any]:
-    """Return the box rows after a mix: what comes out of the primary, then of the donor.
+    """Return the box rows after a mix: what comes out of the primary, then of the donors.
 
     Args:
         rows: The primary's rows, any number of them. Not modified.
@@ -154,27 +167,36 @@ def mix_bboxes(
         processor: The pipeline's bbox processor.
         data: The call, in which an empty primary still has its label fields.
     """
-    assert plan.paste is not None  # noqa: S101 - for the type checker
-    sides = verdict.primary, verdict.donor
-    count = len(verdict.donor.keep)
-    own = {names.visibility_field: np.ones(count), names.ignore_field: np.zeros(count, np.int64)}
-    own[names.mask_index_field] = np.arange(count)
-    defaults = {name: values for name, values in own.items() if name is not None}
-    added = donor_rows(rows, plan.paste, verdict.donor, plan.shape, processor, data, defaults)
-    out = join_rows(rows, verdict.primary, added, plan.shape)
+    added = [
+        donor_rows(rows, paste, fates, plan.shape, processor, data, _defaults(names, fates))
+        for paste, fates in zip(plan.pastes, verdict.donors, strict=True)
+    ]
+    out = join_rows(rows, verdict.primary, np.concatenate(added), plan.shape)
     if not len(out):
         return out
+    sides = verdict.sides
     columns = {
         argument: field_column(out, name, processor, "bboxes", argument, KINDS[argument])
         for argument, name in names._asdict().items()
         if name is not None
     }
     if "visibility_field" in columns:
-        shares = np.concatenate([side.visibility[side.keep] for side in sides])
-        out[:, columns["visibility_field"]] *= shares
+        weights = plan.weights if plan.is_blend else (1.0,) * len(sides)
+        shares = [
+            weight * side.visibility[side.keep] for weight, side in zip(weights, sides, strict=True)
+        ]
+        out[:, columns["visibility_field"]] *= np.concatenate(shares)
     if "ignore_field" in columns:
         ignored = np.concatenate([side.ignored[side.keep] for side in sides])
         out[ignored, columns["ignore_field"]] = 1
     if "mask_index_field" in columns and verdict.planes is not None:
         out[:, columns["mask_index_field"]] = range(len(out))
     return out
+
+
+def _defaults(names: FieldNames, fates: Fates) -> dict[str, NDArray[Any]]:
+    """Return values of the label fields that a donor may lack, one per box."""
+    count = len(fates.keep)
+    values = (np.ones(count), np.zeros(count, np.int64), np.arange(count))
+    pairs = zip(names, values, strict=True)
+    return {name: column for name, column in pairs if name is not None}

@@ -11,7 +11,6 @@ import numpy as np
 from albu_cutmix import masks
 from albu_cutmix.boxes import area, clip_bboxes
 from albu_cutmix.fates import EPS, Fates, Verdict
-from albu_cutmix.geometry import Rect
 from albu_cutmix.harm import find_changed, find_gone
 from albu_cutmix.host.fields import label_fields
 from albu_cutmix.record import MixRecord
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from albu_cutmix.plan import MixPlan
+    from albu_cutmix.sample import Donor
 
 __all__ = ["Observation", "observe"]
 
@@ -38,7 +38,7 @@ class Observation(NamedTuple):
         image: The image that came out, (H, W) or (H, W, C).
         edges: The seam, pair by pair.
         before: The image that entered.
-        given: The donor's image.
+        given: The image of each patch's donor, none of holes.
     """
 
     record: MixRecord
@@ -47,13 +47,11 @@ class Observation(NamedTuple):
     image: NDArray[Any]
     edges: Sequence[Edge] | None = None
     before: NDArray[Any] | None = None
-    given: NDArray[Any] | None = None
+    given: Sequence[NDArray[Any]] = ()
 
     def draw_seam(self, width: int) -> NDArray[np.uint8]:
         """Return the seam map, (H, W), marked so many pixels deep; see `seams.draw_seam`."""
-        height, width_ = self.image.shape[:2]
-        patch = Rect(*self.record.patches[0].tolist())
-        seam: NDArray[np.uint8] = draw_seam(self.edges or (), patch, (height, width_), width)
+        seam: NDArray[np.uint8] = draw_seam(self.edges or (), self.image.shape[:2], width)
         return seam
 
 
@@ -76,27 +74,41 @@ def observe(
         safety: How safe that was.
     """
     record = out[mix.record_key]
-    edges, given = [], None
-    if plan is not None and plan.paste is not None and safety is not None:
-        edges = safety.edges or find_edges(plan.paste, plan.shape)
-        given = plan.paste.donor.image
+    edges, given = [], []
     primary: list[dict[str, Any]] = []
     donor: list[dict[str, Any]] = []
-    if plan is not None and plan.paste is not None and verdict is not None and safety is not None:
-        own, places = _measure(verdict.primary, verdict.planes, plan.shape)
-        names = _primary_classes(mix, data, len(own))
-        changed = find_changed(verdict.primary)
-        rows = _describe(
-            verdict.primary, names, own, places, safety.slivers[0], safety.splits, changed
-        )
-        gone = find_gone(verdict.primary, plan.shape).tolist()
-        primary = [row for row, out in zip(rows, gone, strict=True) if not out]
-        theirs, places = _measure_donor(plan, verdict)
-        values = plan.paste.donor.fields.get(mix.tap_field, [""] * len(theirs))
-        names, no = [_name(value) for value in values], np.zeros(len(theirs), bool)
-        rows = _describe(verdict.donor, names, theirs, places, safety.slivers[1], no, no)
-        donor = [row for row in rows if row["visibility"] > EPS]
+    if plan is not None and plan.pastes and safety is not None:
+        edges = safety.edges or find_edges(plan)
+        given = [paste.donor.image for paste in plan.pastes if paste.number >= 0]
+        if verdict is not None:
+            primary = _describe_primary(mix, data, plan, verdict, safety)
+            donor = _describe_donors(mix, plan, verdict, safety)
     return Observation(record, primary, donor, out["image"], edges, data["image"], given)
+
+
+def _describe_primary(
+    mix: Any, data: Mapping[str, Any], plan: MixPlan, verdict: Verdict, safety: Safety
+) -> list[dict[str, Any]]:
+    own, places = _measure(verdict.primary, verdict.planes, plan.shape)
+    names = _primary_classes(mix, data, len(own))
+    changed = find_changed(verdict.primary)
+    rows = _describe(verdict.primary, names, own, places, safety.slivers[0], safety.splits, changed)
+    gone = find_gone(verdict.primary, plan.shape).tolist()
+    return [row for row, out in zip(rows, gone, strict=True) if not out]
+
+
+def _describe_donors(
+    mix: Any, plan: MixPlan, verdict: Verdict, safety: Safety
+) -> list[dict[str, Any]]:
+    found = []
+    for side, (paste, fates) in enumerate(zip(plan.pastes, verdict.donors, strict=True)):
+        index = None if verdict.owned is None else verdict.owned[side]
+        theirs, places = _measure_donor(paste.donor, fates, index)
+        values = paste.donor.fields.get(mix.tap_field, [""] * len(theirs))
+        names, no = [_name(value) for value in values], np.zeros(len(theirs), bool)
+        rows = _describe(fates, names, theirs, places, safety.slivers[side + 1], no, no)
+        found += [row for row in rows if row["visibility"] > EPS]
+    return found
 
 
 def _measure(
@@ -114,14 +126,12 @@ def _measure(
 
 
 def _measure_donor(
-    plan: MixPlan, verdict: Verdict
+    donor: Donor, fates: Fates, index: Sequence[int] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    assert plan.paste is not None  # noqa: S101 - for the type checker
-    donor = plan.paste.donor
-    places = clip_bboxes(verdict.donor.before, (0, 0, donor.shape[1], donor.shape[0]))
+    places = clip_bboxes(fates.before, (0, 0, donor.shape[1], donor.shape[0]))
     areas = area(places)
-    if verdict.owned is not None:
-        pixels = donor.mask_places[0][list(verdict.owned)]
+    if index is not None:
+        pixels = donor.mask_places[0][list(index)]
         areas = np.where(pixels > 0, pixels, areas)
     return areas, places
 

@@ -17,7 +17,7 @@ from albu_cutmix.shapes import Background, Regions, holds_pixel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from albu_cutmix.plan import Paste
+    from albu_cutmix.sample import Donor
 
 __all__ = ["CallOutlines"]
 
@@ -53,22 +53,22 @@ class CallOutlines(NamedTuple):
             return outline_regions(regions) if self.whole else outline_runs(regions)
         return outline_boxes(read_bboxes(data["bboxes"], shape), shape)
 
-    def donor(self, paste: Paste) -> NDArray[np.int64]:
+    def donor(self, donor: Donor, where: str) -> NDArray[np.int64]:
         """Return the outlines of a donor's objects that hold a pixel, (N, 4) int64.
 
         Raises:
             InvalidSampleError: If it has no such objects annotated.
         """
-        kind, donor = self._kind, paste.donor
+        kind = self._kind
         if getattr(donor, kind) is None:
             raise InvalidSampleError(
                 f"placement='objects' looks for objects in {kind!r}, as in the primary, and "
-                f"{paste.where} has none. Give every donor its own; where there is no object, "
+                f"{where} has none. Give every donor its own; where there is no object, "
                 "empty ones."
             )
         if kind == "masks":
             boxed = self.data.get("bboxes") is not None
-            places = donor.mask_places[1][bind_donor(paste, self.index_field, boxed)]
+            places = donor.mask_places[1][bind_donor(donor, where, self.index_field, boxed)]
             return places[places[:, 2] > places[:, 0]]
         if kind == "mask":
             return outline_regions(Regions(np.asarray(donor.mask), self.background))

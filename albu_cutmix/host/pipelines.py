@@ -49,12 +49,12 @@ def attach_pool(pipeline: Pipeline, pool: Any, *, record_key: str | None = None)
     >>> saved = A.to_dict(A.Compose([CutMix(donors, p=0.5)]))
     >>> pipeline = attach_pool(A.from_dict(saved), donors)
     """
-    mixes = [mix for mix in find_mixes(pipeline, record_key) if mix.kind != "none"]
+    mixes = [mix for mix in find_mixes(pipeline, record_key) if mix.takes_pool]
     if not mixes:
         which = "" if record_key is None else f" with record_key={record_key!r}"
         raise InvalidArgumentError(
-            f"attach_pool found no mix{which} in {type(pipeline).__name__}. Give it the pipeline "
-            "that holds the CutMix."
+            f"attach_pool found no mix with donors{which} in {type(pipeline).__name__}. Give it "
+            "the pipeline that holds the CutMix or MixUp."
         )
     if pool is None:
         check_pool(pool, "pool", InvalidArgumentError, optional=False)

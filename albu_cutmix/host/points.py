@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from albu_cutmix.arguments import check_choice
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.host.fields import (
     check_declared,
@@ -19,12 +20,11 @@ from albu_cutmix.host.fields import (
 )
 from albu_cutmix.host.rows import host_format
 from albu_cutmix.keypoints import in_rect, map_keypoints
-from albu_cutmix.plan import check_choice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from albu_cutmix.plan import Paste
+    from albu_cutmix.plan import MixPlan, Paste
 
 __all__ = ["KeypointRule", "mix_keypoints"]
 
@@ -65,20 +65,48 @@ class KeypointRule:
 
 
 def mix_keypoints(
-    rows: NDArray[Any], paste: Paste, rule: KeypointRule, processor: Any, data: Mapping[str, Any]
+    rows: NDArray[Any], plan: MixPlan, rule: KeypointRule, processor: Any, data: Mapping[str, Any]
 ) -> NDArray[Any]:
     """Return keypoint rows after a mix (rule 9 of the contract).
 
     Args:
         rows: The primary's rows, any number of them. Not modified.
-        paste: Donor, patch and source.
+        plan: A plan that pastes patches.
         rule: What becomes of points that do not show.
         processor: The pipeline's keypoint processor.
         data: The call, in which an empty primary still has its label fields.
 
     Raises:
-        InvalidSampleError: If the donor has no keypoints, or a field or column is missing.
+        InvalidSampleError: If a donor has no keypoints, or a field or column is missing.
     """
+    width = COLUMNS + len(label_fields(processor))
+    if rows.size and rows.shape[1] != width:
+        raise InvalidSampleError(
+            f"keypoints must have the columns of their format, got {rows.shape[1] - width} more "
+            "in the primary. Pass them as label fields."
+        )
+    own = rows if rows.size else np.zeros((0, width), rows.dtype)
+    flag = rule.keypoint_mode == "flag"
+    shown = [~in_rect(own, *plan.covered)]
+    parts = [own if flag else own[shown[0]]]
+    for paste in plan.pastes:
+        added, shows = _donor_points(rows, paste, flag, processor, data)
+        shown.append(shows)
+        parts.append(added.astype(own.dtype))
+    out = np.concatenate(parts)
+    name = rule.keypoint_visibility_field
+    if name is not None and len(out):
+        column = field_column(
+            out, name, processor, "keypoints", "keypoint_visibility_field", "numbers"
+        )
+        out[~np.concatenate(shown), column] = 0
+    return out
+
+
+def _donor_points(
+    rows: NDArray[Any], paste: Paste, every: bool, processor: Any, data: Mapping[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the points of a donor that come, or every one, as rows, and which of them show."""
     donor = paste.donor
     if donor.keypoints is None:
         raise InvalidSampleError(
@@ -87,19 +115,12 @@ def mix_keypoints(
         )
     declared = label_fields(processor)
     check_undeclared(donor.keypoint_fields, declared, data, paste.where)
-    width = COLUMNS + len(declared)
-    if rows.size and rows.shape[1] != width:
-        raise InvalidSampleError(
-            f"keypoints must have the columns of their format, got {rows.shape[1] - width} more "
-            "in the primary. Pass them as label fields."
-        )
-    own = rows if rows.size else np.zeros((0, width), rows.dtype)
     points = donor.points_for(host_format(processor), paste.where)
-    hidden, shows = in_rect(own, paste.patch), in_rect(points, paste.source)
-    flag = rule.keypoint_mode == "flag"
-    came = np.arange(len(points)) if flag else np.flatnonzero(shows)
-    added = np.empty((len(came), width))
-    added[:, :COLUMNS] = map_keypoints(points, paste.source, paste.patch)[came]
+    mapped = map_keypoints(points, paste.source, paste.patch)
+    shows = in_rect(points, paste.source) & ~in_rect(mapped, *paste.covered)
+    came = np.arange(len(points)) if every else np.flatnonzero(shows)
+    out = np.empty((len(came), COLUMNS + len(declared)))
+    out[:, :COLUMNS] = mapped[came]
     values = {
         name: pick_values(donor.keypoint_fields, name, came, paste.where, "keypoints")
         for name in declared
@@ -107,12 +128,5 @@ def mix_keypoints(
     }
     encoded = encode_fields(processor, "keypoints", values, data, paste.where, empty=not rows.size)
     for column, codes in enumerate(encoded, COLUMNS):
-        added[:, column] = codes
-    out = np.concatenate([own if flag else own[~hidden], added.astype(own.dtype)])
-    name = rule.keypoint_visibility_field
-    if name is not None and len(out):
-        column = field_column(
-            out, name, processor, "keypoints", "keypoint_visibility_field", "numbers"
-        )
-        out[np.concatenate([hidden, ~shows]), column] = 0
-    return out
+        out[:, column] = codes
+    return out, shows[came]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from albu_cutmix.fates import Fates, ObjectRule
-    from albu_cutmix.plan import Paste
+    from albu_cutmix.plan import MixPlan, Paste
 
 __all__ = [
     "alias_rows",
@@ -151,14 +151,24 @@ def join_rows(
     return np.concatenate([kept, added.astype(rows.dtype)])
 
 
-def alias_rows(
-    rows: NDArray[Any], paste: Paste, key: str, shape: tuple[int, int], rule: ObjectRule
-) -> NDArray[Any]:
+def alias_rows(rows: NDArray[Any], plan: MixPlan, key: str, rule: ObjectRule) -> NDArray[Any]:
     """Return the box rows of an additional target after the mix; boxes alone are judged.
 
     Raises:
-        InvalidSampleError: If the donor lacks the target or its columns.
+        InvalidSampleError: If a donor lacks the target or its columns.
     """
+    shape = plan.shape
+    fates = judge_primary(read_bboxes(rows, shape), plan.covered, shape, rule)
+    added = [_alias_donor(rows, paste, key, shape, rule) for paste in plan.pastes]
+    width = max(part.shape[1] for part in added)
+    given = [part if len(part) else part.reshape(0, width) for part in added]
+    return join_rows(rows, fates, np.concatenate(given), shape)
+
+
+def _alias_donor(
+    rows: NDArray[Any], paste: Paste, key: str, shape: tuple[int, int], rule: ObjectRule
+) -> NDArray[np.float64]:
+    """Return a donor's rows of an additional target that come out."""
     own = paste.donor.aliases.get(key)
     if own is None:
         raise InvalidSampleError(
@@ -173,8 +183,7 @@ def alias_rows(
             f"fields, got {boxes.shape[1]} in {paste.where}."
         )
     checked = check_bboxes(boxes[:, :4], paste.donor.shape, f"{paste.where}, target {key!r}")
-    fates = judge_primary(read_bboxes(rows, shape), paste.patch, shape, rule)
     theirs = judge_donor(checked, paste, rule)
     kept = np.flatnonzero(theirs.keep)
     added = np.hstack([write_bboxes(theirs.bboxes[kept], shape), boxes[kept, 4:]])
-    return join_rows(rows, fates, added.reshape(-1, width), shape)
+    return added.reshape(-1, width)

@@ -42,17 +42,16 @@ class SeamMap(NamedTuple):
             data[self.key] = np.zeros(shape, np.uint8)
 
     def add(self, out: dict[str, Any], plan: MixPlan, safety: Safety) -> None:
-        """Write the map of a mix; that of an earlier one goes on beside the patch."""
+        """Write the map of a mix; that of an earlier one goes on beside the patches."""
         if self.key is None:
             return
-        assert plan.paste is not None  # noqa: S101 - for the type checker
-        held, patch = out.get(self.key), plan.paste.patch
-        edges = safety.edges or find_edges(plan.paste, plan.shape)
-        drawn = draw_seam(edges, patch, plan.shape, self.width)
+        held = out.get(self.key)
+        drawn = draw_seam(safety.edges or find_edges(plan), plan.shape, self.width)
         if held is not None:
             drawn = drawn.reshape(held.shape)
             earlier = held.copy()
-            earlier[patch.rows_cols] = 0
+            for rect in plan.covered:
+                earlier[rect.rows_cols] = 0
             drawn |= earlier
         out[self.key] = drawn
 

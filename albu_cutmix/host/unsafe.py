@@ -19,12 +19,12 @@ def draw_safe(
     """Draw the plan of one call, and do with an unsafe one what was asked for.
 
     Args:
-        draw: Draws donor and patch.
-        flags_of: Gives the `SafetyFlag` bits of a plan that pastes a patch.
+        draw: Draws donors and patches.
+        flags_of: Gives the `SafetyFlag` bits of a plan that pastes patches.
         on_unsafe: See `CutMix`.
 
     Returns:
-        A plan; with reason "unsafe" where nothing is pasted.
+        A plan; with reason "unsafe" where nothing is mixed.
 
     Raises:
         UnsafeMixError: If on_unsafe is "raise" and the mix is unsafe.
@@ -32,16 +32,21 @@ def draw_safe(
     flags = 0
     for _ in range(MOST_DRAWS if on_unsafe == "resample" else 1):
         plan = draw()
-        if on_unsafe == "flag" or plan.paste is None:
+        if on_unsafe == "flag" or not plan.pastes:
             return plan
         flags = flags_of(plan)
         if not flags:
             return plan
         if on_unsafe == "raise":
             names = " | ".join(flag.name or "" for flag in SafetyFlag if flag & flags)
+            where = " and ".join(
+                (f"{one.where} in patch " if one.number >= 0 else "a hole in ")
+                + f"{tuple(one.patch)}"
+                for one in plan.pastes
+            )
             raise UnsafeMixError(
-                f"a mix must keep its limits, got {names} with {plan.paste.where} in patch "
-                f"{tuple(plan.paste.patch)}. Loosen limits=SafetyLimits(...), try "
-                "placement='avoid' or on_unsafe='resample', or only flag it: on_unsafe='flag'."
+                f"a mix must keep its limits, got {names} with {where}. Loosen "
+                "limits=SafetyLimits(...), try placement='avoid' or on_unsafe='resample', or only "
+                "flag it: on_unsafe='flag'."
             )
     return MixPlan(plan.shape, reason="unsafe", flags=flags)

@@ -53,7 +53,7 @@ def audit(
     workers. Memory does not grow with n.
 
     Args:
-        transform: A `CutMix`, or a whole pipeline that holds one: what reaches the mix in it is
+        transform: A mix, or a whole pipeline that holds one: what reaches the mix in it is
             what is judged. A bare mix gets a pipeline for boxes as "pascal_voc" and keypoints as
             "xy". Not changed: a copy works.
         samples: A pool of this package, or a sequence of mappings in the pipeline's keys and
@@ -128,8 +128,7 @@ def _make(
     bench: Bench, n: int, workers: int, settings: list[Setting], progress: bool | None
 ) -> Made:
     """Make every mix and count it."""
-    weight = bench.mix.safety_rule.label_weight
-    figures = [Figures(bench.limits, weight) for _ in range(len(settings) or 1)]
+    figures = [Figures(bench.limits, bench.mix.label_weight) for _ in range(len(settings) or 1)]
     rows, gallery, failures = Spool(), Gallery(bench.seed), Failures()
     with Runner(bench, workers) as runner:
         total = n + (len(figures) - 1) * mixes_of(n)

@@ -23,8 +23,6 @@ from albu_cutmix.report.samples import FAILURES, read_sample, wrap
 
 __all__ = ["Bench", "Mixed", "draw_order", "find_mix"]
 
-KIND = "cutmix"
-
 
 def draw_order(seed: int, count: int, n: int) -> Iterator[int]:
     """Yield the sample of each of n mixes, every one of *count* before any a second time."""
@@ -78,7 +76,7 @@ class Bench:
         ]
         fields = label_fields(processors.get("bboxes"))
         self.mix.tap_field = _class_field(class_field, fields, self.mix)
-        if self.mix.pool is None:
+        if self.mix.takes_pool and self.mix.pool is None:
             _check_donors(samples, getattr(self.mix, "metadata_key", ""))
 
     @property
@@ -114,7 +112,8 @@ class Bench:
         if seen:
             return Mixed(targets, seen[-1])
         image = sample["image"]
-        record = MixRecord.empty(KIND, "not called", image.shape[:2])
+        slots = self.mix.most_patches
+        record = MixRecord.empty(self.mix.kind, "not called", image.shape[:2], slots)
         return Mixed(targets, Observation(record, [], [], image, before=image))
 
     def seed_of(self, number: int) -> int:
@@ -182,7 +181,7 @@ def _check_donors(samples: Any, metadata_key: str) -> None:
     if not there:
         raise EmptyPoolError(
             f"a mix needs donors, got one without a pool, and samples without {metadata_key!r}. "
-            "Use CutMix(pool), or attach_pool(pipeline, pool) for a pipeline that was loaded."
+            "Give the mix its pool, or a pipeline that was loaded: attach_pool(pipeline, pool)."
         )
 
 
@@ -199,14 +198,14 @@ def find_mix(transform: Any, record_key: str | None) -> MixTransform:
     Raises:
         InvalidArgumentError: If there is none, or more than one.
     """
-    mixes = [mix for mix in find_mixes(transform, record_key) if mix.kind == KIND]
+    mixes = [mix for mix in find_mixes(transform, record_key) if mix.kind != "none"]
     if len(mixes) == 1:
         return mixes[0]
     which = "" if record_key is None else f" with record_key={record_key!r}"
     if not mixes:
         raise InvalidArgumentError(
-            f"an audit needs a CutMix, or a pipeline that holds one, got none{which} in "
-            f"{type(transform).__name__}."
+            "an audit needs a CutMix, MixUp or Cutout, or a pipeline that holds one, got "
+            f"none{which} in {type(transform).__name__}."
         )
     keys = [mix.record_key for mix in mixes]
     raise InvalidArgumentError(

@@ -96,7 +96,7 @@ class Figures:
     def __init__(self, limits: SafetyLimits | None = None, label_weight: str = "area") -> None:
         self.limits = limits or SafetyLimits()
         # What stands in the label, beside what shows of the primary's objects.
-        self._weight = "lam" if label_weight == "area" else "lam_object"
+        self._weight = {"area": "lam", "object": "lam_object"}.get(label_weight)
         self.reasons: Counter[str] = Counter()  # of mixes that were not applied
         self.shapes: Counter[tuple[int, int]] = Counter()  # (height, width) of the primaries
         self.bare = 0  # applied mixes of primaries with boxes or masks asked for, and none there
@@ -130,7 +130,7 @@ class Figures:
         owned = sum(record["owned_px"])
         self._patch_share += owned / (height * width)
         if record["lam_object"] >= 0 and len(self._weights) < MOST_POINTS:
-            self._weights.append(record[self._weight])
+            self._weights.append(1.0 if self._weight is None else record[self._weight])
             self._shares.append(record["lam_object"])
         for patch, pixels in zip(record["patches"], record["owned_px"], strict=True):
             if pixels:

@@ -40,7 +40,8 @@ def _seam_share(row: Mapping[str, Any]) -> float:
 def _label_gap(row: Mapping[str, Any]) -> float:
     record = row["record"]
     known = "label" in row["targets"] and record["lam_object"] >= 0
-    return abs(record["lam"] - record["lam_object"]) if known else 0.0
+    weight = 1.0 if record.get("kind") == "cutout" else record["lam"]  # that of the label, by default
+    return abs(weight - record["lam_object"]) if known else 0.0
 
 
 #: How bad a mix is, by kind; 0 is not bad at all.
@@ -112,7 +113,7 @@ def _card(bench: Bench, row: Mapping[str, Any], picks: list[str]) -> dict[str, A
         "mix": row["mix"],
         "sample": row["sample"],
         "seed": row["seed"],
-        "donor": record["donors"][0],
+        "donor": _donors(record) or "none",
         "flags": flags,
         "lam": record["lam"],
         "share": sum(record["owned_px"]) / (record["shape"][0] * record["shape"][1]),
@@ -143,10 +144,17 @@ def _caption(row: Mapping[str, Any]) -> str:
     record = row["record"]
     names = ("kept", "clipped", "dropped")
     own = ", ".join(f"{record[name]} {name}" for name in names)
-    text = f"Sample {row['sample']} with donor {record['donors'][0]}"
+    donors = _donors(record)
+    text = f"Sample {row['sample']}" + (f" with donor {donors}" if donors else "")
     if not row["primary"] and not row["donor"]:
         return f"{text}."
-    return f"{text}: {own}, {record['donor_kept']} from the donor."
+    theirs = f", {record['donor_kept']} from the donor" if donors else ""
+    return f"{text}: {own}{theirs}."
+
+
+def _donors(record: Mapping[str, Any]) -> str:
+    """Return the numbers of a record's donors, "" for none."""
+    return ", ".join(str(number) for number in record["donors"] if number >= 0)
 
 
 def draw_seen(seen: Observation) -> bytes:

@@ -11,19 +11,29 @@ from typing import Any
 from albu_cutmix.host.base import MixTransform
 from albu_cutmix.limits import SafetyLimits
 from albu_cutmix.schedule import MixSchedule
-from albu_cutmix.transforms import CutMix
+from albu_cutmix.transforms import CutMix, Cutout, MixUp
 
-__all__ = ["change", "own_arguments", "write_code"]
+__all__ = ["change", "kind_of", "own_arguments", "write_code"]
 
 #: Arguments that a sweep tries, and the rules of the mix that are made of them.
 SWEPT = ("alpha", "area_range", "ratio_range", "placement", "min_visibility")
 RULES = ("_patch_rule", "_object_rule")
-NAMES = tuple(name for name in inspect.signature(CutMix).parameters if name != "pool")
+KINDS: tuple[type[CutMix | MixUp | Cutout], ...] = (CutMix, MixUp, Cutout)
+
+
+def kind_of(mix: MixTransform) -> type[CutMix | MixUp | Cutout]:
+    """Return the class of this package that a mix is of."""
+    return next(kind for kind in KINDS if isinstance(mix, kind))
+
+
+def _names(mix: MixTransform) -> list[str]:
+    """Return the arguments of its class but the pool."""
+    return [name for name in inspect.signature(kind_of(mix)).parameters if name != "pool"]
 
 
 def own_arguments(mix: MixTransform) -> dict[str, Any]:
-    """Return the arguments of a mix but its pool: those of `CutMix`, then a subclass's own."""
-    names = dict.fromkeys((*NAMES, *mix.get_transform_init_args_names()))
+    """Return the arguments of a mix but its pool: those of its class, then a subclass's own."""
+    names = dict.fromkeys((*_names(mix), *mix.get_transform_init_args_names()))
     return {name: getattr(mix, name) for name in names if hasattr(mix, name)}
 
 
@@ -32,7 +42,7 @@ def change(mix: MixTransform, arguments: dict[str, Any]) -> Iterator[None]:
     """Change arguments of a mix, all of them among `SWEPT`, and change them back.
 
     The mix stays the object that its pipeline knows, wired to its processors and targets. A
-    subclass need not take these arguments: they are checked as those of `CutMix`.
+    subclass need not take these arguments: they are checked as those of its class.
 
     Raises:
         InvalidArgumentError: If the mix does not take them together with its own.
@@ -40,8 +50,9 @@ def change(mix: MixTransform, arguments: dict[str, Any]) -> Iterator[None]:
     if not arguments:
         yield
         return
-    fresh = CutMix(**{name: getattr(mix, name) for name in NAMES} | arguments)
-    before = {name: getattr(mix, name) for name in (*SWEPT, *RULES)}
+    given = {name: getattr(mix, name) for name in _names(mix)}
+    fresh = kind_of(mix)(**given | arguments)
+    before = {name: getattr(mix, name) for name in (*given.keys() & SWEPT, *RULES)}
     try:
         for name in before:
             setattr(mix, name, getattr(fresh, name))
@@ -58,14 +69,16 @@ def write_code(mix: MixTransform, arguments: dict[str, Any]) -> str:
         mix: The mix.
         arguments: Arguments that are written in any case; others where they are no defaults.
     """
-    plain = own_arguments(CutMix(mix.pool))  # the pool may bring classes
+    # The pool may bring classes.
+    pool = {"pool": mix.pool} if mix.takes_pool else {}
+    plain = own_arguments(kind_of(mix)(**pool))
     told = {name for name, value in arguments.items() if value is not None}
     parts = [
         f"{name}={_code(value)}"
         for name, value in (own_arguments(mix) | arguments).items()
         if name in told or name not in plain or value != plain[name]
     ]
-    return f"{type(mix).__name__}({', '.join(['pool', *parts])})"
+    return f"{type(mix).__name__}({', '.join([*pool, *parts])})"
 
 
 def _code(value: Any) -> str:

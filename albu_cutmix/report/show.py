@@ -41,7 +41,7 @@ def show(
     what came out of it.
 
     Args:
-        transform: A `CutMix`, or a pipeline that holds one. Not changed.
+        transform: A mix, or a pipeline that holds one. Not changed.
         sample: Keywords of its call; a donor for a bare mix works too.
         seed: Of the draws.
         record_key: Of a pipeline with several mixes the one that is shown.
@@ -64,8 +64,9 @@ def show(
     tiles = [
         ("before", draw_groups(seen.before, group_objects(seen.primary, now=False), seen.record))
     ]
-    if seen.given is not None:
-        tiles.append(("donor", draw_source(seen.given, seen.record)))
+    for slot, image in enumerate(seen.given):
+        name = "donor" if len(seen.given) == 1 else f"donor {slot + 1}"
+        tiles.append((name, draw_source(image, seen.record, slot)))
     tiles.append(("after", draw_groups(seen.image, [*own, *given], seen.record, seam=seam)))
     return _lay_out(tiles, seen, seam)
 
@@ -75,7 +76,8 @@ def _lay_out(
 ) -> Image.Image:
     """Put pictures side by side, with their names above and a legend below."""
     pictures = [_fit(pixels) for _, pixels in tiles]
-    width = 3 * TILE + 4 * GAP
+    columns = max(3, len(pictures))
+    width = columns * TILE + (columns + 1) * GAP
     height = max(picture.height for picture in pictures)
     canvas = Image.new("RGB", (width, height + TEXT + GAP), PAPER)
     draw = ImageDraw.Draw(canvas)
@@ -84,7 +86,8 @@ def _lay_out(
         draw.text((x, 3), name, INK, ImageFont.load_default(18))
         canvas.paste(picture, (x, TEXT))
     used = {one["fate"] for one in seen.primary} | ({"donor"} if seen.donor else set())
-    used |= {"patch", *seam_names(seam)} if seam is not None else set()
+    used |= {"patch"} if seen.record.applied and seen.given else set()
+    used |= set() if seam is None else set(seam_names(seam))
     legend = draw_legend([name for name in COLORS if name in used], width, _note(seen.record))
     return Image.fromarray(np.vstack([np.asarray(canvas), legend]))
 

@@ -8,9 +8,8 @@ from albu_cutmix.errors import InvalidArgumentError
 from albu_cutmix.host.base import MixTransform
 from albu_cutmix.presets import PRESETS
 from albu_cutmix.report.figures import Figures
-from albu_cutmix.report.settings import SWEPT, change, own_arguments, write_code
+from albu_cutmix.report.settings import SWEPT, change, kind_of, own_arguments, write_code
 from albu_cutmix.report.verdict import LEVELS, judge, percent
-from albu_cutmix.transforms import CutMix
 
 __all__ = ["Setting", "Tried", "list_settings", "mixes_of", "recommend", "try_setting"]
 
@@ -39,8 +38,12 @@ def mixes_of(n: int) -> int:
 def list_settings(mix: MixTransform) -> list[Setting]:
     """Return the settings to try, one of each kind; those that contradict the mix left out.
 
-    The first is the mix as it stands. All are judged by the mix's own limits, presets too.
+    The first is the mix as it stands. All are judged by the mix's own limits, presets too. A blend
+    has no patch to place: it stands alone.
     """
+    own, plain = own_arguments(mix), own_arguments(kind_of(mix)())
+    if "placement" not in own:
+        return [Setting("as it is", {})]
     grid = [
         Setting(
             f"{placement}, area {percent(area[0])} to {percent(area[1])}, visible {percent(least)}",
@@ -50,7 +53,6 @@ def list_settings(mix: MixTransform) -> list[Setting]:
         for area in AREAS
         for least in LEAST_VISIBLE
     ]
-    own, plain = own_arguments(mix), own_arguments(CutMix())
     reset = {name: plain[name] for name in SWEPT if own[name] != plain[name]}
     presets = [
         Setting(f"preset {name!r}", reset | {k: v for k, v in preset.items() if k in SWEPT})

@@ -37,7 +37,7 @@ def build_view(report: AuditReport) -> dict[str, Any]:
     summary = report.summary
     verdict = judge(summary)
     return {
-        "title": "CutMix audit",
+        "title": f"{_name(report)} audit",
         "subtitle": f"{_mixes(report)} of {report.source}",
         "verdict": {
             "word": verdict.word,
@@ -61,6 +61,11 @@ def build_view(report: AuditReport) -> dict[str, Any]:
 def _unbroken(text: str) -> str:
     """Return a text in which no line begins with a sign of percent."""
     return text.replace(" %", f"{SPACE}%")
+
+
+def _name(report: AuditReport) -> str:
+    """Return the name of the mix."""
+    return str(report.policy["transform"]).rpartition(".")[2]
 
 
 def _mixes(report: AuditReport) -> str:
@@ -171,7 +176,7 @@ def _lines(report: AuditReport) -> Iterator[str]:
     """Yield a report in sentences."""
     summary = report.summary
     word = summary["verdict"] if summary["verdict"] in LEVELS.values() else ""
-    yield f"CutMix audit of {report.source}: {word}"
+    yield f"{_name(report)} audit of {report.source}: {word}"
     yield (
         f"{_mixes(report)} under seed {summary['seed']}: applied in {percent(summary['applied'])} "
         f"of the calls (p {percent(summary['expected'])})."

@@ -1,28 +1,21 @@
-"""`CutMix`: wiring only. Numbers are in `plan` and `fates`, pixels in `functional`."""
+"""`CutMix`: a rectangle of a donor in place of one of the primary."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from albu_cutmix.fates import ObjectRule, Verdict
-from albu_cutmix.functional import paste_image, paste_layers, paste_mask
-from albu_cutmix.host.calls import check_ignore_index, check_objects
-from albu_cutmix.host.instances import align_masks, mix_instances
-from albu_cutmix.host.objects import FieldNames, judge_call, mix_bboxes
-from albu_cutmix.host.outlining import CallOutlines
-from albu_cutmix.host.points import KeypointRule, mix_keypoints
-from albu_cutmix.host.rows import alias_rows
+from albu_cutmix.errors import InvalidArgumentError
+from albu_cutmix.fates import ObjectRule
+from albu_cutmix.host.objects import FieldNames
+from albu_cutmix.host.points import KeypointRule
 from albu_cutmix.labels import LabelRule
 from albu_cutmix.limits import SafetyLimits, SafetyRule
-from albu_cutmix.plan import MixPlan, PatchRule, make_plan
-from albu_cutmix.safety import Safety, assess
+from albu_cutmix.patches import PatchRule
 from albu_cutmix.sample import Donor
 from albu_cutmix.schedule import MixSchedule
 from albu_cutmix.seams import ignore_cuts
-from albu_cutmix.transforms.pooled import PooledTransform
+from albu_cutmix.transforms.pooled import PooledMix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CutMix"]
 
 
-class CutMix(PooledTransform):
+class CutMix(PooledMix):
     """Paste a rectangle of a donor into the image and keep every target true.
 
     Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
@@ -56,6 +49,9 @@ class CutMix(PooledTransform):
         fit: How a donor of another size is fitted: "cover" (scaled, aspect kept, until it covers
             the primary, centred), "stretch" (to the primary's size), "crop" (not scaled: a random
             window), "whole" (the whole donor becomes the patch: ResizeMix) or "error".
+        num_patches: How many patches are pasted, each from its own donor and over the ones
+            before: a number, or the least and the greatest. Those that find no place are left
+            out. "avoid" and "objects" spare earlier patches too.
         bbox_mode: Partly covered boxes of the primary: "clip" to the visible extent, "keep" as
             they are, or "drop".
         min_visibility: Objects of which less can still be seen are dropped, in every mode: a
@@ -76,7 +72,8 @@ class CutMix(PooledTransform):
         label_key: Name of the class label in the call: index, name or vector.
         classes: Number or names of the classes; None is `pool.classes`.
         label_mode: "soft": a float32 vector mixed by visible pixels; "pair": the label as it is,
-            and the donor's beside it under `<label_key>_donor`, with `lam` in the record.
+            and the donor's beside it under `<label_key>_donor`, with `lam` in the record; for one
+            patch.
         label_weight: Labels are weighted by owned pixels, "area", or by those that show an
             "object", of instance masks, else `mask`, else boxes; where none shows, by area.
         background: Value or values of `mask` that are no object; None: each value is one.
@@ -131,6 +128,7 @@ class CutMix(PooledTransform):
         ratio_range: tuple[float, float] = (0.5, 2.0),
         placement: str = "inside",
         fit: str = "cover",
+        num_patches: int | tuple[int, int] = 1,
         bbox_mode: str = "clip",
         min_visibility: float | tuple[float, float] = 0.1,
         visibility_field: str | None = None,
@@ -154,114 +152,30 @@ class CutMix(PooledTransform):
         metadata_key: str = "mix_metadata",
         p: float = 0.5,
     ) -> None:
-        self._patch_rule = PatchRule(alpha, area_range, ratio_range, placement, fit)
-        self._object_rule = ObjectRule(bbox_mode, min_visibility, ignore_field is not None)
-        self._names = FieldNames(visibility_field, ignore_field, mask_index_field)
-        self._names.check(masks_mode)
-        self._keypoint_rule = KeypointRule(keypoint_mode, keypoint_visibility_field)
-        safety = SafetyRule(
-            seam_width, ignore_index, background, label_weight, SafetyLimits.of(limits), on_unsafe
-        )
+        patches = PatchRule(alpha, area_range, ratio_range, placement, fit, num_patches)
+        if label_mode == "pair" and patches.counts[1] > 1:
+            raise InvalidArgumentError(
+                f"label_mode='pair' holds the label of one donor, got num_patches={num_patches!r}. "
+                "Use label_mode='soft', which mixes any number of them."
+            )
         super().__init__(
-            LabelRule(label_mode, classes), label_key, record_key, p, metadata_key=metadata_key,
-            seam_key=seam_key, safety_rule=safety, schedule=MixSchedule.of(schedule),
+            patches,
+            ObjectRule(bbox_mode, min_visibility, ignore_field is not None),
+            FieldNames(visibility_field, ignore_field, mask_index_field),
+            masks_mode,
+            KeypointRule(keypoint_mode, keypoint_visibility_field),
+            LabelRule(label_mode, classes),
+            SafetyRule(
+                seam_width, ignore_index, background, label_weight, SafetyLimits.of(limits),
+                on_unsafe,
+            ),
+            pool=pool, label_key=label_key, seam_key=seam_key, schedule=schedule,
+            record_key=record_key, metadata_key=metadata_key, p=p,
         )  # fmt: skip
-        for rule in (self._patch_rule, safety):
-            self.__dict__.update(vars(rule))  # every argument is an attribute of its name
-        self.bbox_mode, self.min_visibility = bbox_mode, min_visibility
-        self.visibility_field, self.ignore_field = visibility_field, ignore_field
-        self.masks_mode, self.mask_index_field = masks_mode, mask_index_field
-        self.keypoint_mode = keypoint_mode
-        self.keypoint_visibility_field = keypoint_visibility_field
-        self.classes, self.label_mode = classes, label_mode
-        self._classes_of_pool = classes is None
-        self.metadata_key = metadata_key
-        self.pool = pool
-
-    def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
-        """Draw donor and patch for a call."""
-        donors = self.donors_of(data)
-        outlines, placement = None, self._patch_rule.placement
-        if placement in ("avoid", "objects"):
-            outlines = CallOutlines(
-                data, self.get_processor("bboxes"), self.masks_mode == "instances",
-                self.mask_index_field, self.safety_rule.background, placement == "objects",
-            )  # fmt: skip
-        return make_plan(
-            rng, data["image"].shape[:2], donors.number, donors.fetch, self._patch_rule,
-            exclude=donors.exclude, chances=donors.chances, seeded=donors.seeded,
-            outlines=outlines,
-        )  # fmt: skip
-
-    def check_fields(self, data: Mapping[str, Any]) -> None:
-        """Raise where the pipeline or a target lacks what an argument asks for."""
-        placement, rule = self._patch_rule.placement, self.safety_rule
-        if data.get("mask") is not None:
-            check_ignore_index(data["mask"], rule.ignore_index)
-        if placement in ("avoid", "objects"):
-            check_objects(data, self.masks_mode, f"placement={placement!r}")
-        if rule.label_weight == "object" and self.has_label(data):
-            check_objects(data, self.masks_mode, "label_weight='object'")
-        if data.get("bboxes") is not None:
-            self._names.check_pipeline(data["bboxes"], self.get_processor("bboxes"))
-        if data.get("keypoints") is not None:
-            self._keypoint_rule.check(self.get_processor("keypoints"))
-
-    def judge(self, plan: MixPlan, data: Mapping[str, Any]) -> tuple[Verdict | None, Safety]:
-        """Say what becomes of every object of a call, and how safe that is."""
-        verdict = judge_call(
-            plan, data, self._object_rule, self._names, self.get_processor("bboxes"),
-            instances=self.masks_mode == "instances",
-        )  # fmt: skip
-        labelled = self.has_label(data)
-        return verdict, assess(plan, verdict, data.get("mask"), self.safety_rule, labelled=labelled)
-
-    def align(self, data: dict[str, Any]) -> None:
-        """Bring masks into the order of their boxes, as a mix does."""
-        if self.masks_mode == "instances":
-            shape = data["image"].shape[:2]
-            align_masks(data, self.mask_index_field, self.get_processor("bboxes"), shape)
-
-    def apply(self, img: NDArray[Any], **params: Any) -> NDArray[Any]:
-        """Paste the donor's image."""
-        return paste_image(img, params["plan"].paste)
 
     def apply_to_mask(self, mask: NDArray[Any], **params: Any) -> NDArray[Any]:
-        """Paste the donor's semantic mask; where its seam misleads, write `ignore_index`."""
-        paste, rule = params["plan"].paste, self.safety_rule
-        out = paste_mask(mask, paste)
+        """Paste the donors' semantic masks; where their seam misleads, write `ignore_index`."""
+        out, rule = self.put_mask(mask, params["plan"]), self.safety_rule
         if rule.ignore_index is not None:
-            edges = params["safety"].edges
-            ignore_cuts(out, edges, paste.patch, rule.seam_width, rule.ignore_index)
+            ignore_cuts(out, params["safety"].edges, rule.seam_width, rule.ignore_index)
         return out
-
-    def apply_to_masks(self, masks: Any, **params: Any) -> Any:
-        """Paste the donor's instance masks, or layers; a list comes back as a list."""
-        if self.masks_mode == "layers":
-            out = paste_layers(np.stack(masks) if len(masks) else masks, params["plan"].paste)
-        else:
-            out = mix_instances(masks, params["plan"], params["verdict"])
-        return type(masks)(out) if isinstance(masks, (list, tuple)) else out
-
-    def apply_to_bboxes(self, bboxes: NDArray[Any], **params: Any) -> NDArray[Any]:
-        """Clip or drop the primary's boxes, then append the donor's."""
-        return mix_bboxes(
-            bboxes, params["plan"], params["verdict"], self._names, self.get_processor("bboxes"),
-            params["data"],
-        )  # fmt: skip
-
-    def apply_to_keypoints(self, keypoints: NDArray[Any], **params: Any) -> NDArray[Any]:
-        """Remove or flag covered points, then append the donor's."""
-        return mix_keypoints(
-            keypoints, params["plan"].paste, self._keypoint_rule, self.get_processor("keypoints"),
-            params["data"],
-        )  # fmt: skip
-
-    def apply_to_alias(self, key: str, value: Any, **params: Any) -> Any:
-        """Mix an additional target with the donor's data under the same key."""
-        plan: MixPlan = params["plan"]
-        assert plan.paste is not None  # noqa: S101 - for the type checker
-        kind = self.aliases[key]
-        if kind == "bboxes":
-            return alias_rows(value, plan.paste, key, plan.shape, self._object_rule)
-        return (paste_image if kind == "image" else paste_mask)(value, plan.paste, key)

@@ -1,38 +1,47 @@
-"""`PooledTransform`: a mix whose donors come from a pool, or in the call."""
+"""`PooledMix`: a mix whose donors come from a pool, or in the call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from albu_cutmix.choice import Chances
 from albu_cutmix.errors import EmptyPoolError, InvalidArgumentError, InvalidSampleError
-from albu_cutmix.host.base import MixTransform
+from albu_cutmix.geometry import Rect
 from albu_cutmix.host.donors import check_pool, check_pool_index, read_donor
 from albu_cutmix.labels import LabelRule
+from albu_cutmix.plan import Donors, MixPlan, Paste, make_plan
 from albu_cutmix.sample import Donor
 from albu_cutmix.specs import pool_from_spec
+from albu_cutmix.transforms.mix import Mix
 
-__all__ = ["Donors", "PooledTransform"]
-
-
-class Donors(NamedTuple):
-    """The donors of one call: how many, how to get one, and how one is drawn; see `make_plan`."""
-
-    number: int
-    fetch: Callable[[int, int], Donor]
-    exclude: int | None = None
-    chances: Chances | None = None
-    seeded: bool = False
+__all__ = ["PooledMix"]
 
 
-class PooledTransform(MixTransform):
-    """What every mix with donors shares: its pool, and the classes that a pool may bring."""
+class PooledMix(Mix):
+    """What every mix with donors shares: its pool, and the classes that a pool may bring.
 
-    metadata_key: str
-    label_mode: str
-    classes: Any
-    _classes_of_pool: bool
+    Args:
+        rules: See `Mix`.
+        pool: See `CutMix`.
+        metadata_key: See `CutMix`.
+        keys: See `Mix`.
+    """
+
+    takes_pool = True
+
+    def __init__(self, *rules: Any, pool: Any, metadata_key: str, **keys: Any) -> None:
+        super().__init__(*rules, metadata_key=metadata_key, **keys)
+        self._classes_of_pool = self.classes is None
+        self.metadata_key = metadata_key
+        self.pool = pool
+
+    def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
+        """Draw donors and patches for a call."""
+        shape = data["image"].shape[:2]
+        return make_plan(rng, shape, self.donors_of(data), self._patch_rule, self.outline(data))
 
     @property
     def pool(self) -> Any:
@@ -83,6 +92,17 @@ class PooledTransform(MixTransform):
             self._chances,
             bool(getattr(pool, "takes_seed", False)),
         )
+
+    def remake(
+        self,
+        data: Mapping[str, Any],  # noqa: ARG002 - of the call a hole is made of
+        number: int,
+        seed: int,
+        patch: Rect,
+        source: Rect,
+    ) -> Paste:
+        """Return a patch as a record has it; see `replay`."""
+        return Paste(number, self.read_donor(self.pool, number, seed), patch, source, seed)
 
     def read_donor(self, donors: Any, index: int, seed: int = -1) -> Donor:
         """Return donor *index*, checked; a mapping is read like a call of the pipeline."""

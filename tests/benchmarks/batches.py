@@ -1,13 +1,14 @@
-"""Batches: `BatchCutMix` on the CPU against memcpy of the batch and against its peers, one thread.
+"""Batches: `BatchCutMix` and `BatchMixUp` on the CPU against memcpy and their peers, one thread.
 
 Every ratio is told twice, of the medians and of the best times of the same rounds, and both must
 be within the bound. memcpy writes into a buffer that was touched before. Labels are class indices
 that come out soft, and their time is in ours.
 
 Against peers all take torch tensors. timm writes into its input, and so does ours beside it; the
-others return new tensors. torchvision draws one patch for the batch, the others one for each
-sample. Kornia's labels are two indices and a weight, and Keras is given labels as vectors: both
-do less than ours. A peer that is not installed is named, and gives no figure.
+others return new tensors. torchvision draws one patch, or weight, for the batch, the others one
+for each sample. Kornia's labels are two indices and a weight, and Keras is given labels as vectors:
+both do less than ours. MixUp of peers takes floats only.
+A peer that is not installed is named, and gives no figure.
 """
 
 from __future__ import annotations
@@ -22,23 +23,25 @@ import numpy as np
 import torch
 from timing import Call, median, race
 
-from albu_cutmix import BatchCutMix
+from albu_cutmix.batch import BatchCutMix, BatchMixUp
 
 CLASSES = 1000
 BOXES = 20  # of each sample
 ROUNDS = 11
+ALPHA = 0.4  # of the weights of MixUp
 #: Times memcpy of the batch, for 256 x 3 x 224 x 224 float32.
 BOUNDS = {"inplace": 1.0, "reuse": 2.1, "new": 3.0}
 WORDS = {"inplace": "in place", "reuse": "reused output", "new": "new output"}
 
 
 class Peer(NamedTuple):
-    """Another CutMix, its bound (ours is that many times faster), and how a call of it is made."""
+    """Another mix, its bound (ours is that many times faster), and how a call of it is made."""
 
     package: str
     name: str
     bound: float | None
     make: Callable[[torch.Tensor, torch.Tensor], Call]
+    ours: type[BatchCutMix] | type[BatchMixUp] = BatchCutMix
 
 
 def make_torchvision(images: torch.Tensor, labels: torch.Tensor) -> Call:
@@ -80,10 +83,39 @@ def make_keras(images: torch.Tensor, labels: torch.Tensor) -> Call:
     return call
 
 
+def make_torchvision_mixup(images: torch.Tensor, labels: torch.Tensor) -> Call:
+    """One weight for the batch, new tensors."""
+    from torchvision.transforms import v2
+
+    mix = v2.MixUp(alpha=ALPHA, num_classes=CLASSES)
+    return lambda: mix(images, labels)
+
+
+def make_timm_mixup(images: torch.Tensor, labels: torch.Tensor) -> Call:
+    """One weight for each sample, in place."""
+    from timm.data import Mixup
+
+    mix = Mixup(mixup_alpha=ALPHA, mode="elem", label_smoothing=0, num_classes=CLASSES)
+    return lambda: mix(images, labels)
+
+
+def make_kornia_mixup(images: torch.Tensor, labels: torch.Tensor) -> Call:
+    """One weight for each sample, new tensors; labels as pairs."""
+    from kornia.augmentation import RandomMixUpV2
+
+    mix = RandomMixUpV2(data_keys=["input", "class"])
+    return lambda: mix(images, labels)
+
+
 TORCHVISION = Peer("torchvision", "torchvision v2.CutMix", 4.5, make_torchvision)
 KORNIA = Peer("kornia", "kornia RandomCutMixV2", 30, make_kornia)
 KERAS = Peer("keras", "keras CutMix, torch backend", None, make_keras)
 TIMM = Peer("timm", "timm Mixup, elem", 7, make_timm)
+MIXUPS = [
+    Peer("torchvision", "torchvision v2.MixUp", None, make_torchvision_mixup, BatchMixUp),
+    Peer("kornia", "kornia RandomMixUpV2", None, make_kornia_mixup, BatchMixUp),
+]
+TIMM_MIXUP = Peer("timm", "timm Mixup, elem", None, make_timm_mixup, BatchMixUp)
 
 
 def noise(shape: tuple[int, ...], dtype: type) -> np.ndarray:
@@ -108,14 +140,25 @@ def draw_boxes(count: int, side: int) -> dict[str, np.ndarray]:
     }
 
 
-def cutmix(out: str, batch: Mapping[str, object], classes: int = CLASSES) -> Call:
+def our_call(
+    out: str,
+    batch: Mapping[str, object],
+    classes: int = CLASSES,
+    kind: type[BatchCutMix] | type[BatchMixUp] = BatchCutMix,
+) -> Call:
     """Our call on one batch."""
-    mix = BatchCutMix(classes=classes, out=out, seed=0)
+    mix = kind(classes=classes, out=out, seed=0)
     return lambda: mix(batch)
 
 
 def against_memcpy(
-    count: int, side: int, dtype: type, *, bounds: dict[str, float], inner: int = 1
+    count: int,
+    side: int,
+    dtype: type,
+    *,
+    bounds: dict[str, float],
+    inner: int = 1,
+    kind: type[BatchCutMix] | type[BatchMixUp] = BatchCutMix,
 ) -> Iterator[str]:
     """Ours in every way of giving the output, against a copy of the batch."""
     classes = CLASSES if side > 32 else 10  # labels of 1,000 would outweigh such small images
@@ -125,12 +168,12 @@ def against_memcpy(
     times = race(
         {
             "memcpy": lambda: np.copyto(given, image),
-            **{out: cutmix(out, batch, classes) for out in WORDS},
+            **{out: our_call(out, batch, classes, kind) for out in WORDS},
         },
         rounds=ROUNDS,
         inner=inner,
     )
-    name = name_of(count, side, dtype)
+    name = f"{kind.__name__}, {name_of(count, side, dtype)}"
     for out, words in WORDS.items():
         yield compare(f"{name}, {words}: x memcpy", times, out, "memcpy", most=bounds.get(out))
     yield f"| {name}: memcpy | | {median(times['memcpy']) / 1e3:.3g} ms | |"
@@ -142,7 +185,7 @@ def with_boxes(count: int = 256, side: int = 224) -> Iterator[str]:
     plain = {"image": image, "label": label}
     boxed = {**plain, **draw_boxes(count, side)}
     times = race(
-        {"plain": cutmix("inplace", plain), "boxed": cutmix("inplace", boxed)},
+        {"plain": our_call("inplace", plain), "boxed": our_call("inplace", boxed)},
         rounds=ROUNDS,
         inner=1,
     )
@@ -166,7 +209,7 @@ def against_peer(
         return
     images = torch.from_numpy(noise((count, 3, 224, 224), dtype))
     labels = torch.from_numpy(draw_labels(count))
-    ours = cutmix(out, {"image": images, "label": labels})
+    ours = our_call(out, {"image": images, "label": labels}, kind=peer.ours)
     calls = {"ours": ours, "peer": peer.make(images, labels)}
     times: dict[str, list[float]] = {key: [] for key in calls}
     for number in range(9):
@@ -216,6 +259,17 @@ def rows() -> Iterator[str]:
     for peer in (TORCHVISION, KERAS, KORNIA):
         yield from against_peer(peer, 256, np.float32, bound=True)
     yield from against_peer(TIMM, 256, np.float32, out="inplace", bound=True)
+    yield from mixup_rows()
+
+
+def mixup_rows() -> Iterator[str]:
+    """The rows of `BatchMixUp`; it has no bound but to be no slower than a peer."""
+    for dtype in (np.float32, np.uint8):
+        yield from against_memcpy(256, 224, dtype, bounds={}, kind=BatchMixUp)
+        yield from against_memcpy(512, 32, dtype, bounds={}, inner=20, kind=BatchMixUp)
+    for peer in MIXUPS:
+        yield from against_peer(peer, 256, np.float32)
+    yield from against_peer(TIMM_MIXUP, 256, np.float32, out="inplace")
 
 
 if __name__ == "__main__":

@@ -31,19 +31,19 @@ def rows() -> Iterator[str]:
         plane[y:y_end, x:x_end] = 1
     image = np.zeros((SIDE, SIDE, 3), np.uint8)
     donor = Donor(image, mask=mask.T.copy(), masks=masks.copy(), bboxes=bboxes)
-    plan = MixPlan((SIDE, SIDE), Paste(0, donor, PATCH, PATCH))
+    plan = MixPlan.of((SIDE, SIDE), [Paste(0, donor, PATCH, PATCH)])
     fewer = replace_boxes(donor, bboxes[:BOXES])
-    boxed = MixPlan((SIDE, SIDE), Paste(0, fewer, PATCH, PATCH))
+    boxed = MixPlan.of((SIDE, SIDE), [Paste(0, fewer, PATCH, PATCH)])
     rule, planes, numbers = SafetyRule(), list(masks), list(range(MASKS))
 
     def judged(some: MixPlan, count: int, instances: bool) -> Verdict:
         boxes, own = bboxes[:count], planes if instances else None
         index = numbers if instances else None
         return Verdict(
-            judge_primary(boxes, PATCH, some.shape, ObjectRule(), own),
-            judge_donor(boxes, some.paste, ObjectRule(), index),
+            judge_primary(boxes, some.covered, some.shape, ObjectRule(), own),
+            [judge_donor(boxes, some.pastes[0], ObjectRule(), index)],
             own,
-            index,
+            None if index is None else [index],
         )
 
     with_boxes, with_masks = judged(boxed, BOXES, False), judged(plan, MASKS, True)
@@ -62,7 +62,7 @@ def rows() -> Iterator[str]:
             "boxes, label": measure(boxed, with_boxes, None, True),
             "masks": measure(plan, with_masks, None, False),
             "masks, label": measure(plan, with_masks, None, True),
-            "map": lambda: draw_seam(edges, PATCH, plan.shape, 2),
+            "map": lambda: draw_seam(edges, plan.shape, 2),
             "writing the stack": lambda: np.copyto(out, masks),
         },
         inner=10,
