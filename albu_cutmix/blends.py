@@ -21,18 +21,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "BLOCK",
     "MaskRule",
     "blend_image",
     "blend_mask",
     "round_blend",
     "working_dtype",
     "write_image",
+    "write_images",
     "write_mask",
 ]
 
 STEPS = 65536  # a blend is a whole number of 1/STEPS
 MASK_MODES = ("heavier", "ignore")
-BLOCK = 65536  # values at a time, so that what is computed stays in the processor's cache
+#: Values at a time: what is computed stays in the processor's cache.
+BLOCK = 65536
 #: In which floats values of a dtype are weighed, by the names that all libraries share.
 WORKING = {
     **dict.fromkeys(("uint8", "int8", "float16", "bfloat16", "float32"), "float32"),
@@ -136,6 +139,14 @@ def write_image(out: NDArray[Any], image: NDArray[Any], other: NDArray[Any], ble
         write(out[part], image[part], other[part], blend, work)
 
 
+def write_images(
+    out: NDArray[Any], images: NDArray[Any], others: NDArray[Any], blends: NDArray[np.float64]
+) -> None:
+    """Write what `blend_image` returns for each of some small images, (B, ...), (B,), at once."""
+    column = blends.reshape(-1, *[1] * (images.ndim - 1))
+    _write_floats(out, images, others, column, _work(images.dtype))
+
+
 def blend_mask(
     mask: NDArray[Any],
     other: NDArray[Any],
@@ -209,14 +220,15 @@ def _write_floats(
     out: NDArray[Any],
     image: NDArray[Any],
     other: NDArray[Any],
-    blend: float,
+    blend: Any,
     work: np.dtype[Any],
 ) -> None:
     """Blend arrays of any strides in floats of the working dtype."""
+    own, given = (np.asarray(weight, work) for weight in (blend, 1.0 - blend))
     total = out if out.dtype == work else np.empty(out.shape, work)
     with np.errstate(invalid="ignore"):  # infinities of both signs
-        np.multiply(image, work.type(blend), out=total, dtype=work)
-        total += np.multiply(other, work.type(1.0 - blend), dtype=work)
+        np.multiply(image, own, out=total, dtype=work)
+        total += np.multiply(other, given, dtype=work)
     if out.dtype.kind != "f":
         np.rint(total, out=total)
     if total is not out:

@@ -100,6 +100,7 @@ class MixPlan(NamedTuple):
         flags: `SafetyFlag` of the draw that was refused as unsafe.
         blend: Weight of the primary where all pixels are blended with those of one patch, which
             is the whole image; 1.0: patches replace pixels.
+        owned_px: Pixels that each patch owns; in a blend 0.
     """
 
     shape: tuple[int, int]
@@ -107,17 +108,19 @@ class MixPlan(NamedTuple):
     reason: str = ""
     flags: int = 0
     blend: float = 1.0
+    owned_px: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, shape: tuple[int, int], pastes: Iterable[Paste], blend: float = 1.0) -> MixPlan:
         """Return the plan of some patches, pasted in this order."""
         order = list(pastes)
         later = [paste.patch for paste in order]
-        settled = (
+        settled = tuple(
             paste._replace(owned=minus(paste.patch, later[row + 1 :]))
             for row, paste in enumerate(order)
         )
-        return cls(shape, tuple(settled), blend=blend)
+        owned = (0 if blend < 1.0 else sum(one.area for one in paste.owned) for paste in settled)
+        return cls(shape, settled, blend=blend, owned_px=tuple(owned))
 
     @property
     def is_blend(self) -> bool:
@@ -127,19 +130,12 @@ class MixPlan(NamedTuple):
     @property
     def has_donors(self) -> bool:
         """Whether what fills the patches comes from donors; else they are holes."""
-        return any(paste.number >= 0 for paste in self.pastes)
+        return bool(self.pastes) and self.pastes[0].number >= 0
 
     @property
     def covered(self) -> tuple[Rect, ...]:
         """What the primary does not own any more, as rectangles that share no pixel."""
         return () if self.is_blend else tuple(one for paste in self.pastes for one in paste.owned)
-
-    @property
-    def owned_px(self) -> tuple[int, ...]:
-        """Pixels that each patch owns."""
-        if self.is_blend:
-            return (0,) * len(self.pastes)
-        return tuple(sum(one.area for one in paste.owned) for paste in self.pastes)
 
     @property
     def lam(self) -> float:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["REASONS", "VERSION", "MixRecord"]
 
 VERSION = 3
+NOWHERE = (0, 0, 0, 0)
 REASONS = ("", "p", "schedule", "no_patch", "no_donor", "unsafe")
 _DTYPES = {
     "shape": np.int32,
@@ -124,14 +125,24 @@ class MixRecord(NamedTuple):
         cls, kind: str, plan: MixPlan, metrics: Metrics = NOTHING, slots: int = 1
     ) -> MixRecord:
         """Return the record of a plan that pastes patches, with its safety metrics."""
-        record = cls.empty(kind, "", plan.shape, max(slots, len(plan.pastes)))
-        for slot, paste in enumerate(plan.pastes):
-            record.donors[slot], record.seeds[slot] = paste.number, paste.seed
-            record.patches[slot], record.owned_px[slot] = paste.patch, plan.owned_px[slot]
-            if paste.number >= 0:
-                record.donor_shapes[slot], record.sources[slot] = paste.donor.shape, paste.source
-        return record._replace(
-            applied=True, lam=np.float32(plan.lam), blend=plan.blend, **metrics._asdict()
+        pastes, spare = plan.pastes, range(slots - len(plan.pastes))
+        shapes = [paste.donor.shape if plan.has_donors else (0, 0) for paste in pastes]
+        sources = [paste.source if plan.has_donors else NOWHERE for paste in pastes]
+        return cls(
+            VERSION,
+            kind,
+            True,
+            "",
+            np.array(plan.shape, np.int32),
+            np.array([*(paste.number for paste in pastes), *(-1 for _ in spare)], np.int64),
+            np.array([*(paste.seed for paste in pastes), *(-1 for _ in spare)], np.int64),
+            np.array([*shapes, *((0, 0) for _ in spare)], np.int32),
+            np.array([*(paste.patch for paste in pastes), *(NOWHERE for _ in spare)], np.int32),
+            np.array([*sources, *(NOWHERE for _ in spare)], np.int32),
+            np.array([*plan.owned_px, *(0 for _ in spare)], np.int64),
+            np.float32(plan.lam),
+            plan.blend,
+            *metrics,
         )
 
     @property

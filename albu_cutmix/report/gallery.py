@@ -40,7 +40,9 @@ def _seam_share(row: Mapping[str, Any]) -> float:
 def _label_gap(row: Mapping[str, Any]) -> float:
     record = row["record"]
     known = "label" in row["targets"] and record["lam_object"] >= 0
-    weight = 1.0 if record.get("kind") == "cutout" else record["lam"]  # that of the label, by default
+    weight = (
+        1.0 if record.get("kind") == "cutout" else record["lam"]
+    )  # that of the label, by default
     return abs(weight - record["lam_object"]) if known else 0.0
 
 

@@ -76,7 +76,7 @@ def _lay_out(
 ) -> Image.Image:
     """Put pictures side by side, with their names above and a legend below."""
     pictures = [_fit(pixels) for _, pixels in tiles]
-    columns = max(3, len(pictures))
+    columns = len(pictures)
     width = columns * TILE + (columns + 1) * GAP
     height = max(picture.height for picture in pictures)
     canvas = Image.new("RGB", (width, height + TEXT + GAP), PAPER)
@@ -86,7 +86,7 @@ def _lay_out(
         draw.text((x, 3), name, INK, ImageFont.load_default(18))
         canvas.paste(picture, (x, TEXT))
     used = {one["fate"] for one in seen.primary} | ({"donor"} if seen.donor else set())
-    used |= {"patch"} if seen.record.applied and seen.given else set()
+    used |= {"patch"} if seen.record.applied else set()
     used |= set() if seam is None else set(seam_names(seam))
     legend = draw_legend([name for name in COLORS if name in used], width, _note(seen.record))
     return Image.fromarray(np.vstack([np.asarray(canvas), legend]))
