@@ -6,6 +6,8 @@ import os
 
 # Before the first import of the host, which asks the package index for its version otherwise.
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+# Before torch, too: the suite runs a process for each core, and more threads only wait for one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 

@@ -3,8 +3,9 @@
 Masks are given as arrays: AlbumentationsX takes no lists.
 
 The suite runs it on 2.0.8. For the other host, in an environment of its own:
-`pip install albumentationsx torch opencv-python-headless pillow defusedxml pytest hypothesis`, then
-`pip install --no-deps -e .` and `python -m pytest -p doctest tests/test_both_hosts.py`.
+`pip install albumentationsx torch opencv-python-headless pillow defusedxml hypothesis` and
+`pytest-xdist`, then `pip install --no-deps -e .` and
+`python -m pytest -p doctest tests/test_both_hosts.py`.
 """
 
 from __future__ import annotations

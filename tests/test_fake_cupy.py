@@ -137,7 +137,9 @@ def test_kernel_arguments_are_passed_as_cupy_does(cupy):
 
 
 @pytest.mark.parametrize(
-    "foreign", [object(), Foreign((1, 5)), Foreign((0, None)), Foreign(7)], ids=repr
+    "foreign",
+    [object(), Foreign((1, 5)), Foreign((0, None)), Foreign(7)],
+    ids=["none", "version-1", "no-stream", "number"],
 )
 def test_streams_keep_to_the_protocol(cupy, foreign):
     """Only (0, pointer) is taken for a stream."""

@@ -61,6 +61,7 @@ def test_images_masks_and_labels(form, data):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("bbox_mode", BBOX_MODES)
+@settings(max_examples=80)
 @given(st.data())
 def test_boxes_and_fields(bbox_mode, form, data):
     """With boxes: fates, coordinates, order and every label field are the oracle's."""
