@@ -1,7 +1,7 @@
 """CutMix, MixUp and Cutout for Albumentations that keep every target true."""
 
 from albu_cutmix._backends import backend_info
-from albu_cutmix.batch import BatchCutMix
+from albu_cutmix.batch import BatchCutMix, BatchMixUp
 from albu_cutmix.draw import draw_mix
 from albu_cutmix.errors import (
     CutMixError,
@@ -32,6 +32,7 @@ __all__ = [
     "PRESETS",
     "AuditReport",
     "BatchCutMix",
+    "BatchMixUp",
     "CutMix",
     "CutMixError",
     "Cutout",

@@ -20,12 +20,14 @@ import yaml
 
 from albu_cutmix import (
     CutMix,
+    Cutout,
     Donor,
     EmptyPoolError,
     InvalidArgumentError,
     MemoryPool,
     MixSchedule,
     MixTargets,
+    MixUp,
     SafetyLimits,
     attach_pool,
 )
@@ -65,6 +67,29 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "layers": {"placement": "paper", "masks_mode": "layers", "classes": 7, "p": 1.0},
     "several": {"num_patches": (1, 3), "placement": "avoid"},
     "defaults": {},
+}
+SHARED = {
+    **{name: value for name, value in ARGUMENTS["boxes"].items() if name != "bbox_mode"},
+    "min_visibility": 0.25,
+}
+MIXUP: dict[str, Any] = {
+    **{
+        name: value
+        for name, value in SHARED.items()
+        if name not in ("area_range", "ratio_range", "seam_width")
+    },
+    "mask_mode": "ignore",
+}
+CUTOUT: dict[str, Any] = {
+    **{name: value for name, value in SHARED.items() if name not in ("fit", "metadata_key")},
+    "bbox_mode": "drop",
+    "num_patches": (2, 3),
+    "fill": (1, 2, 3),
+}
+LAYERS = {"masks_mode": "layers", "p": 1.0}
+FAMILY = {
+    "mixup": (MixUp, [MIXUP, LAYERS]),
+    "cutout": (Cutout, [CUTOUT, LAYERS | {"placement": "paper", "fill": "noise"}]),
 }
 TARGETS = {
     "classes": ["ant", "bee"],
@@ -110,8 +135,9 @@ FORMS = ["dict", "json-text", "json", "yaml"]
 
 
 def test_every_argument_is_among_the_sets():
-    """The sets above change every argument of both transforms, so that none can be forgotten."""
-    for kind, sets in ((CutMix, [*ARGUMENTS.values()]), (MixTargets, [TARGETS])):
+    """The sets above change every argument of the transforms, so that none can be forgotten."""
+    mixes = (CutMix, [*ARGUMENTS.values()]), (MixTargets, [TARGETS])
+    for kind, sets in (*mixes, *FAMILY.values()):
         for name, parameter in inspect.signature(kind).parameters.items():
             values = [one[name] for one in sets if name in one]
             if name not in ("pool", "p"):
@@ -129,6 +155,21 @@ def test_cutmix_round_trip(form, name, tmp_path):
     for key, value in ARGUMENTS[name].items():
         found = getattr(again.transforms[0], key)
         assert (tuple(found) if isinstance(value, tuple) else found) == value
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", FAMILY)
+def test_family_round_trip(name, form, tmp_path):
+    """So do MixUp and Cutout, and each argument is an attribute of its name."""
+    kind, sets = FAMILY[name]
+    for arguments in sets:
+        run = A.Compose([kind(**arguments)])
+        again = saved(run, form, tmp_path).transforms[0]
+        check_same_args(again, run.transforms[0])
+        assert again.policy() == run.transforms[0].policy()
+        for key, value in arguments.items():
+            found = getattr(again, key)
+            assert (tuple(found) if isinstance(value, tuple) else found) == value, key
 
 
 @pytest.mark.parametrize("form", FORMS)

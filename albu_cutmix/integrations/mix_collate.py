@@ -24,7 +24,7 @@ class MixCollate:
     It is pickled with its parts, so workers may also be spawned.
 
     Args:
-        mix: A `BatchCutMix`.
+        mix: A `BatchCutMix`, a `BatchMixUp`, or any call that takes and returns a batch.
         collate: What makes a batch of samples, such as `padded_collate`.
         keys: Names of the parts, where samples are tuples such as (image, label). Mappings are
             taken as they are.
@@ -111,7 +111,7 @@ def unpad(
     views of the batch. Whatever else the batch holds, such as masks and the record, stays there.
 
     Args:
-        batch: What `BatchCutMix(layout="NCHW")` or `padded_collate` returned, as tensors: with
+        batch: What a mix of layout "NCHW" or `padded_collate` returned, as tensors: with
             `image`, `bboxes` (B, M, 5 + fields) whose fifth column is the class number, and
             `num_bboxes`.
         fields: Names of the further columns of `bboxes`, every one, as in `padded_collate`.

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from albu_cutmix.arguments import check_choice
-from albu_cutmix.blends import blend_image, blend_mask
-from albu_cutmix.errors import InvalidArgumentError
+from albu_cutmix.blends import MaskRule, blend_image, blend_mask
 from albu_cutmix.fates import ObjectRule
 from albu_cutmix.functional import fit_image, fit_layers, fit_mask
 from albu_cutmix.host.calls import check_ignore_index
@@ -124,13 +122,6 @@ class MixUp(PooledMix):
         metadata_key: str = "mix_metadata",
         p: float = 0.5,
     ) -> None:
-        check_choice("mask_mode", mask_mode, ("heavier", "ignore"))
-        if (mask_mode == "ignore") != (ignore_index is not None):
-            raise InvalidArgumentError(
-                f"mask_mode='ignore' and ignore_index go together, got {mask_mode!r} and "
-                f"{ignore_index!r}. Name the index that marks pixels on which both sides differ, "
-                "or use mask_mode='heavier' without one."
-            )
         super().__init__(
             BlendRule(alpha, fit=fit),
             ObjectRule("clip", min_visibility, ignore_field is not None),
@@ -145,14 +136,14 @@ class MixUp(PooledMix):
             pool=pool, label_key=label_key, seam_key=seam_key, schedule=schedule,
             record_key=record_key, metadata_key=metadata_key, p=p,
         )  # fmt: skip
-        self.mask_mode = mask_mode
+        self.mask_mode = MaskRule(mask_mode, ignore_index).mask_mode
 
     def check_fields(self, data: Mapping[str, Any]) -> None:
         """Raise where the pipeline or a target lacks what an argument asks for."""
         super().check_fields(data)
         others = [data.get(key) for key, kind in self.aliases.items() if kind == "mask"]
         if self.masks_mode == "layers" and data.get("masks") is not None:
-            others += data["masks"][:1]
+            others.extend(data["masks"][:1])
         for mask in others:
             if mask is not None:
                 check_ignore_index(mask, self.safety_rule.ignore_index)
