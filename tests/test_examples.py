@@ -64,6 +64,16 @@ def check_counts(out: str) -> None:
     assert min(counts[3:]) > 0
 
 
+def check_switch(out: str) -> None:
+    """Assert that every kind was drawn, and all gave the same keys and labels."""
+    kinds = re.findall(r"^(none|cutmix|mixup) +(keys .*)$", out, re.MULTILINE)
+    assert [kind for kind, _ in kinds] == ["none", "cutmix", "mixup"]
+    assert len({keys for _, keys in kinds}) == 1
+    counts = re.findall(r"(\d+) (?:cutmix|mixup|none)", out)
+    assert len(counts) == 3
+    assert min(map(int, counts)) > 0
+
+
 def finder(path: Path):
     """Return what an example finds its data with, without running the rest of it."""
     (found,) = [
@@ -84,6 +94,8 @@ def test_examples_run_on_drawn_scenes(path, run, tmp_path):
     assert ("drawn scenes" in out) == (path in ON_FILES)
     if path.stem in LEAST:
         check_counts(out)
+    if path.stem == "switch":
+        check_switch(out)
     if path.stem == "kaggle":
         assert "the same when loaded: True" in out
 
@@ -121,6 +133,10 @@ def test_examples_run_on_real_data(path, run):
         assert len(re.findall(r"boxes of a batch .* [1-9]\d* from donors", out)) == 3
         assert re.search(r"Lightning: [1-9]\d* of \d+ images mixed", out)
         return
+    if path.stem == "switch":
+        check_switch(out)
+        assert float(re.findall(r"test accuracy ([\d.]+)", out)[0]) > 0.7
+        return
     if path.stem not in LEAST:
         assert "images mixed" in out
         assert "the same when loaded: True" in out
@@ -138,6 +154,15 @@ def test_counts_that_contradict_their_runs_are_noticed():
     check_counts("".join(line.format(i, 5 * (i > 2)) for i in range(6)))
     with pytest.raises(AssertionError):
         check_counts("".join(line.format(i, 5) for i in range(6)))
+
+
+def test_a_kind_that_was_never_drawn_is_noticed():
+    """The check of the switch can fail: a kind is missing, or has other keys."""
+    lines = "none   keys a\ncutmix keys a\nmixup  keys a\n"
+    check_switch(f"{lines}3 cutmix, 2 mixup, 1 none\n")
+    for bad in (f"{lines}3 cutmix, 0 mixup, 1 none\n", f"{lines[:-2]}b\n3 cutmix, 2 mixup, 1 none"):
+        with pytest.raises(AssertionError):
+            check_switch(bad)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -115,8 +115,7 @@ def encode_fields(
     fields: Mapping[str, list[Any]],
     data: Mapping[str, Any],
     where: str,
-    *,
-    empty: bool,
+    fresh: set[str] | None,
 ) -> list[NDArray[Any]]:
     """Encode a donor's label fields as the pipeline encodes the primary's.
 
@@ -127,7 +126,8 @@ def encode_fields(
         data: The call. The host registers no field of an empty primary; its container and
             dtype, still in the call, are then those of the result.
         where: The donor's name for messages.
-        empty: Whether the sample has no row yet, so that no field is registered for this call.
+        fresh: Of a sample without a row, for which the host registers no field: those that donors
+            of this call registered, to which this one adds; None where it has rows.
 
     Returns:
         One column, (n,), per field.
@@ -141,11 +141,12 @@ def encode_fields(
         if not values:
             columns.append(np.zeros(0))
             continue
-        if empty and name not in known:
+        if fresh is not None and name not in known and name not in fresh:
             known = _make_fleeting(processor.label_manager, data_name)
             like = _as_container(values, data.get(name), name, where)
             processor.label_manager.process_field(data_name, name, like)
             known.fleeting |= {name}
+            fresh.add(name)
         columns.append(_encode(known[name], values, name, where))
     return columns
 

@@ -106,18 +106,17 @@ def dtype_of(masks: Any, pastes: Sequence[Paste]) -> np.dtype[Any]:
     Raises:
         InvalidSampleError: If a donor's masks have another.
     """
-    own: np.dtype[Any] | None = None
+    given = [(np.asarray(paste.donor.masks), paste.where) for paste in pastes]
+    some = [theirs for theirs, _ in given if len(theirs)] or [theirs for theirs, _ in given]
+    own: np.dtype[Any] = some[0].dtype
     if isinstance(masks, np.ndarray) or len(masks):
         own = masks.dtype if isinstance(masks, np.ndarray) else masks[0].dtype
-    for paste in pastes:
-        theirs = np.asarray(paste.donor.masks)
-        own = theirs.dtype if own is None else own
+    for theirs, where in given:
         if len(theirs) and own != theirs.dtype:
             raise InvalidSampleError(
                 f"masks of primary and donor must have one dtype, got {own} and {theirs.dtype} in "
-                f"{paste.where}. Convert one of them; nothing is cast here."
+                f"{where}. Convert one of them; nothing is cast here."
             )
-    assert own is not None  # noqa: S101 - for the type checker
     return own
 
 

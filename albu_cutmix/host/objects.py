@@ -167,8 +167,9 @@ def mix_bboxes(
         processor: The pipeline's bbox processor.
         data: The call, in which an empty primary still has its label fields.
     """
+    fresh: set[str] | None = None if rows.size else set()
     added = [
-        donor_rows(rows, paste, fates, plan.shape, processor, data, _defaults(names, fates))
+        donor_rows(rows, paste, fates, plan.shape, processor, data, _defaults(names, fates), fresh)
         for paste, fates in zip(plan.pastes, verdict.donors, strict=True)
     ]
     out = join_rows(rows, verdict.primary, np.concatenate(added), plan.shape)

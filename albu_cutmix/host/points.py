@@ -87,10 +87,11 @@ def mix_keypoints(
         )
     own = rows if rows.size else np.zeros((0, width), rows.dtype)
     flag = rule.keypoint_mode == "flag"
+    fresh: set[str] | None = None if rows.size else set()
     shown = [~in_rect(own, *plan.covered)]
     parts = [own if flag else own[shown[0]]]
     for paste in plan.pastes:
-        added, shows = _donor_points(rows, paste, flag, processor, data)
+        added, shows = _donor_points(paste, flag, processor, data, fresh)
         shown.append(shows)
         parts.append(added.astype(own.dtype))
     out = np.concatenate(parts)
@@ -104,7 +105,7 @@ def mix_keypoints(
 
 
 def _donor_points(
-    rows: NDArray[Any], paste: Paste, every: bool, processor: Any, data: Mapping[str, Any]
+    paste: Paste, every: bool, processor: Any, data: Mapping[str, Any], fresh: set[str] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the points of a donor that come, or every one, as rows, and which of them show."""
     donor = paste.donor
@@ -126,7 +127,7 @@ def _donor_points(
         for name in declared
         if len(points)  # a donor without points has no value that could be missing
     }
-    encoded = encode_fields(processor, "keypoints", values, data, paste.where, empty=not rows.size)
+    encoded = encode_fields(processor, "keypoints", values, data, paste.where, fresh)
     for column, codes in enumerate(encoded, COLUMNS):
         out[:, column] = codes
     return out, shows[came]

@@ -102,6 +102,7 @@ def donor_rows(
     processor: Any,
     data: Mapping[str, Any],
     defaults: Mapping[str, Any],
+    fresh: set[str] | None,
 ) -> NDArray[np.float64]:
     """Return the donor's boxes that come out as rows of the host.
 
@@ -113,6 +114,7 @@ def donor_rows(
         processor: The pipeline's bbox processor.
         data: The call, in which an empty primary still has its label fields.
         defaults: Values of label fields that a donor may lack, one per box.
+        fresh: See `encode_fields`.
 
     Raises:
         InvalidSampleError: If the donor lacks a column or field, or a value does not fit it.
@@ -133,7 +135,7 @@ def donor_rows(
             pick_values(fields, name, kept, paste.where), name, paste.where
         )
     values = {name: pick_values(fields, name, kept, paste.where) for name in declared}
-    encoded = encode_fields(processor, "bboxes", values, data, paste.where, empty=not rows.size)
+    encoded = encode_fields(processor, "bboxes", values, data, paste.where, fresh)
     for column, codes in enumerate(encoded, width):
         out[:, column] = codes
     return out
