@@ -99,7 +99,7 @@ def draw_index(
         chances: Weights; None: all alike.
         used: Indices that are drawn only where no other is left.
     """
-    others = {*used} | ({exclude} if exclude is not None else set())
+    others = {*used, *(() if exclude is None else (exclude,))}
     if len(used) and (chances is not None or len(others) == count):
         found = None if chances is None else chances.draw_other(rng, others)
         return draw_index(rng, count, exclude, chances) if found is None else found

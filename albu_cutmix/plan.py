@@ -115,12 +115,12 @@ class MixPlan(NamedTuple):
         """Return the plan of some patches, pasted in this order."""
         order = list(pastes)
         later = [paste.patch for paste in order]
-        settled = tuple(
-            paste._replace(owned=minus(paste.patch, later[row + 1 :]))
-            for row, paste in enumerate(order)
-        )
-        owned = (0 if blend < 1.0 else sum(one.area for one in paste.owned) for paste in settled)
-        return cls(shape, settled, blend=blend, owned_px=tuple(owned))
+        for row, paste in enumerate(order):
+            owned = minus(paste.patch, later[row + 1 :])
+            if owned != paste.owned:
+                order[row] = paste._replace(owned=owned)
+        counts = [0 if blend < 1.0 else sum([one.area for one in paste.owned]) for paste in order]
+        return cls(shape, tuple(order), "", 0, blend, tuple(counts))
 
     @property
     def is_blend(self) -> bool:
@@ -155,7 +155,7 @@ class MixPlan(NamedTuple):
         if not self.has_donors:
             return (1.0,)
         total = self.shape[0] * self.shape[1]
-        return (self.lam, *(count / total for count in self.owned_px))
+        return (self.lam, *[count / total for count in self.owned_px])
 
 
 def make_plan(
@@ -203,7 +203,7 @@ def make_plan(
                 patch, geometry.fit_source(rule.fit, draw, patch, shape, donor.shape)
             )  # fmt: skip
         if found:
-            pastes.append(Paste(index, donor, *found, seed))
+            pastes.append(Paste(index, donor, *found, seed, found[:1]))
             taken = None if taken is None else np.vstack([taken, found[0]])
     return MixPlan.of(shape, pastes, blend) if pastes else MixPlan(shape, reason="no_patch")
 

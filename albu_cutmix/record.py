@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["REASONS", "VERSION", "MixRecord"]
 
 VERSION = 3
-NOWHERE = (0, 0, 0, 0)
+NOWHERE = Rect(0, 0, 0, 0)
 REASONS = ("", "p", "schedule", "no_patch", "no_donor", "unsafe")
 _DTYPES = {
     "shape": np.int32,
@@ -125,21 +125,21 @@ class MixRecord(NamedTuple):
         cls, kind: str, plan: MixPlan, metrics: Metrics = NOTHING, slots: int = 1
     ) -> MixRecord:
         """Return the record of a plan that pastes patches, with its safety metrics."""
-        pastes, spare = plan.pastes, range(slots - len(plan.pastes))
-        shapes = [paste.donor.shape if plan.has_donors else (0, 0) for paste in pastes]
-        sources = [paste.source if plan.has_donors else NOWHERE for paste in pastes]
+        pastes, spare = plan.pastes, slots - len(plan.pastes)
+        donors = pastes if plan.has_donors else ()
+        blank = spare if donors else slots
         return cls(
             VERSION,
             kind,
             True,
             "",
             np.array(plan.shape, np.int32),
-            np.array([*(paste.number for paste in pastes), *(-1 for _ in spare)], np.int64),
-            np.array([*(paste.seed for paste in pastes), *(-1 for _ in spare)], np.int64),
-            np.array([*shapes, *((0, 0) for _ in spare)], np.int32),
-            np.array([*(paste.patch for paste in pastes), *(NOWHERE for _ in spare)], np.int32),
-            np.array([*sources, *(NOWHERE for _ in spare)], np.int32),
-            np.array([*plan.owned_px, *(0 for _ in spare)], np.int64),
+            np.array([one.number for one in pastes] + [-1] * spare, np.int64),
+            np.array([one.seed for one in pastes] + [-1] * spare, np.int64),
+            np.array([one.donor.shape for one in donors] + [(0, 0)] * blank, np.int32),
+            np.array([one.patch for one in pastes] + [NOWHERE] * spare, np.int32),
+            np.array([one.source for one in donors] + [NOWHERE] * blank, np.int32),
+            np.array([*plan.owned_px, *[0] * spare], np.int64),
             np.float32(plan.lam),
             plan.blend,
             *metrics,
