@@ -55,7 +55,7 @@ class FillRule:
         Args:
             image: The primary, (H, W) or (H, W, C).
             size: (height, width) of the hole.
-            seed: Of noise: uniform over all values of an integer dtype, over [0, 1) of float32.
+            seed: Of noise: uniform over [0, 1) in float32, over all values of an integer dtype.
             key: Name of the image in the call, for messages.
 
         Returns:
@@ -68,9 +68,11 @@ class FillRule:
         shape, dtype = (*size, *image.shape[2:]), image.dtype
         if self.is_noise:
             rng = np.random.default_rng(seed)
+            noise = rng.random(shape, dtype=np.float32)  # of one seed alike in every dtype
             if dtype.kind == "f":
-                return rng.random(shape, dtype=dtype)
-            return rng.integers(np.iinfo(dtype).max + 1, size=shape, dtype=dtype)
+                return noise
+            noise *= float(np.iinfo(dtype).max + 1)
+            return noise.astype(dtype)
         if self.fill == "mean":
             mean = image.mean((0, 1), dtype=np.float64)
             values = (mean if dtype.kind == "f" else np.rint(mean)).astype(dtype)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from dataclasses import replace as change
+from functools import partial
 
 import albumentations as A
 import numpy as np
@@ -22,12 +23,15 @@ from whole_samples import donor as whole_donor
 
 from albu_cutmix import (
     CutMix,
+    Cutout,
     Donor,
     EmptyPoolError,
     InvalidSampleError,
+    MemoryPool,
     MixRecord,
     MixSchedule,
     MixTargets,
+    MixUp,
     SafetyLimits,
     UnsafeMixError,
     attach_pool,
@@ -122,6 +126,43 @@ def test_keys_and_types_do_not_depend_on_the_gate(donors, p):
     out = call(run, [], [], [])
     assert out["label"].dtype == np.float32
     assert (out["mix"].kind, out["mix"].reason) == ("cutmix", "" if p else "p")
+
+
+FAMILY = {
+    "several": lambda pool, **more: CutMix(pool, num_patches=(1, 3), **more),
+    "mixup": lambda pool, **more: MixUp(pool, **more),
+    "cutout": lambda pool, **more: Cutout(num_patches=(1, 3), fill="noise", classes=2, **more),
+}
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_the_family_keeps_to_its_record(kind):
+    """Several patches, a blend, holes: the record replays on all targets, bit for bit."""
+    pool = MemoryPool([whole_donor(1000 * k) for k in range(1, 4)], classes=2)
+    run = pipeline(FAMILY[kind](pool, p=1.0, seam_key="seam"))
+    for _ in range(5):
+        data = primary(listed=False)
+        out = run(**data)
+        again = replay(MixRecord.from_json(out["mix"].to_json()), data, pool, run)
+        assert bits(again) == bits(out)
+        assert out["label"].sum() == pytest.approx(1.0, abs=1e-6)
+        if kind == "several":
+            assert_true(out)
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+@pytest.mark.parametrize("p", [0.0, 1.0], ids=["not-fired", "fired"])
+def test_the_family_behind_mix_targets(donors, kind, p):
+    """A container that calls one of them, or none, gives keys and shapes of one kind."""
+    mixes = [build(donors, classes=3) for build in (partial(CutMix, num_patches=3), MixUp)]
+    mixes = [*mixes, Cutout(classes=3)]
+    steps = [MixTargets(classes=3, num_patches=3), A.OneOf(mixes, p=p)]
+    params = A.BboxParams("pascal_voc", label_fields=["kind", "score"])
+    run = A.Compose(steps, bbox_params=params, seed=list(FAMILY).index(kind))
+    out = call(run, [[1, 1, 30, 30]], ["cat"], [0.5])
+    assert out["mix"].patches.shape == (3, 4)
+    assert out["label"].dtype == np.float32
+    assert (out["mix"].kind != "none") == bool(p)
 
 
 @pytest.mark.parametrize("name", ["volume", "mask3d", "images"])

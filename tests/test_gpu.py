@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from batch_oracle import random_batch
 
-from albu_cutmix import BatchCutMix, MixRecord, backend_info
+from albu_cutmix import BatchCutMix, BatchMixUp, MixRecord, backend_info
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -57,6 +57,19 @@ def test_cuda_tensors_equal_numpy(backend, out, pairing, shape):
         given = {name: torch.from_numpy(value).cuda() for name, value in batch.items()}
         mix = BatchCutMix(backend=backend, out=out, **settings)
         check_equal(mix(given), expected)
+
+
+@pytest.mark.parametrize("out", ["new", "reuse", "inplace"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("mask_mode", ["heavier", "ignore"])
+def test_blends_of_cuda_tensors_equal_numpy(mask_mode, dtype, out):
+    """A blend by the device's own operations is that of host memory, bit for bit."""
+    batch = random_batch(5, 67, (64, 96), image=dtype, mask="int32")
+    settings = {"classes": 4, "seed": 2, "seam": True, "p": 0.8, "mask_mode": mask_mode}
+    settings |= {"ignore_index": 255} if mask_mode == "ignore" else {}
+    expected = BatchMixUp(**settings)(batch)
+    given = {name: torch.from_numpy(value).cuda() for name, value in batch.items()}
+    check_equal(BatchMixUp(out=out, **settings)(given), expected)
 
 
 def test_cupy_arrays_equal_numpy():

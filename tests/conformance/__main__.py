@@ -29,6 +29,7 @@ MODULES = (
     "test_transforms.py",
     "transforms3d/test_transforms.py",
 )
+NAMES = "CutMix or MixUp or Cutout or MixTargets"
 NEEDS = ("deepdiff", "pytest", "torch")
 
 
@@ -53,7 +54,7 @@ def run(folder: Path) -> int:
     # Nothing is written into the checkout, and the host that is tested is the installed one.
     command = [
         *(sys.executable, "-m", "pytest", "-p", "conform", "-p", "no:cacheprovider"),
-        *("-c", folder / "pyproject.toml", "--rootdir", folder, "-k", "CutMix or MixTargets"),
+        *("-c", folder / "pyproject.toml", "--rootdir", folder, "-k", NAMES),
         *("-q", "-rs", "--tb=short", "--disable-warnings"),
         *(folder / "tests" / name for name in MODULES),
     ]

@@ -30,6 +30,12 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"area_range": SMALL, "fit": "crop", "min_visibility": 0.5},
         {"area_range": SMALL, "fit": "whole", "masks_mode": "layers"},
     ],
+    "MixUp": [{}, {"fit": "stretch"}, {"fit": "crop", "masks_mode": "layers"}],
+    "Cutout": [
+        {"area_range": SMALL},
+        {"area_range": SMALL, "fill": "noise", "bbox_mode": "keep"},
+        {"area_range": SMALL, "fill": "mean", "masks_mode": "layers", "num_patches": 2},
+    ],
     "MixTargets": [{}],
 }
 
@@ -49,19 +55,20 @@ def has_channels(params: Mapping[str, Any]) -> bool:
     return params["masks"][0].ndim == 3 and params["params"].get("masks_mode") != "layers"
 
 
-BOTH = ("CutMix", "MixTargets")
+MIXES = ("CutMix", "MixUp", "Cutout")
+ALL = (*MIXES, "MixTargets")
 EXCUSED = [
-    Excuse("test_images_as_target", BOTH, "`images` would need a donor each: refused by name"),
-    Excuse("test_image_volume_matching", BOTH, "`images` and volumes are refused by name"),
-    Excuse("test_dual_transforms_methods", BOTH, "gives `images`, which are refused by name"),
+    Excuse("test_images_as_target", ALL, "`images` would need a donor each: refused by name"),
+    Excuse("test_image_volume_matching", ALL, "`images` and volumes are refused by name"),
+    Excuse("test_dual_transforms_methods", ALL, "gives `images`, which are refused by name"),
     Excuse(
         "test_augmentations_for_keypoints_serialization",
-        BOTH,
+        ALL,
         "gives keypoints without a pipeline that says their format: refused by name",
     ),
     Excuse(
         "test_masks_as_target",
-        ("CutMix",),
+        MIXES,
         "an instance mask is (H, W); masks with channels need masks_mode='layers'",
         has_channels,
     ),
@@ -108,8 +115,8 @@ class Tolerant:
         super().__init__(**{key: value for key, value in arguments.items() if key in known})
 
 
-class CutMix(Tolerant, albu_cutmix.CutMix):
-    """The library's `CutMix` with a donor that fits each call.
+class Fitted(Tolerant):
+    """A mix with a donor that fits each call.
 
     A pool does not see the primary, and the tests give images of one to five channels in two
     dtypes to one set of arguments. So the donor comes where a call may bring it.
@@ -120,6 +127,18 @@ class CutMix(Tolerant, albu_cutmix.CutMix):
         return super().draw_plan({**data, self.metadata_key: [fitting_donor(data)]}, rng)
 
 
+class CutMix(Fitted, albu_cutmix.CutMix):
+    """The library's `CutMix`."""
+
+
+class MixUp(Fitted, albu_cutmix.MixUp):
+    """The library's `MixUp`."""
+
+
+class Cutout(Tolerant, albu_cutmix.Cutout):
+    """The library's `Cutout`, without a `fill` that is no fill of its own."""
+
+
 class MixTargets(Tolerant, albu_cutmix.MixTargets):
     """The library's `MixTargets`, its *p* left out: it is always 1, and the tests ask for 0.5."""
 
@@ -127,18 +146,21 @@ class MixTargets(Tolerant, albu_cutmix.MixTargets):
         super().__init__(**arguments)
 
 
+CLASSES = (CutMix, MixUp, Cutout, MixTargets)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Add the classes to the tables before a test module reads them."""
     sys.path.insert(0, str(config.rootpath))
     definitions = importlib.import_module("tests.aug_definitions")
-    for cls in (CutMix, MixTargets):
+    for cls in CLASSES:
         name = cls.__name__
         cls.__doc__ = getattr(albu_cutmix, name).__doc__  # `test_dual` reads it
         setattr(albumentations, name, cls)
         definitions.AUGMENTATION_CLS_PARAMS.append([cls, CASES[name]])
     targets = importlib.import_module("tests.test_targets")
     # A class that is not listed must take volumes.
-    targets.DUAL_TARGETS |= {cls: cls._targets for cls in (CutMix, MixTargets)}
+    targets.DUAL_TARGETS |= {cls: cls._targets for cls in CLASSES}
     # Our docstrings name `masks` apart, as AlbumentationsX does; 2.0.8 counts them under `mask`.
     targets.str2target["masks"] = Targets.MASK
 
