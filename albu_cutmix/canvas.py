@@ -36,6 +36,7 @@ COLORS = {
     "ignored": (170, 175, 190),
     "donor": (80, 185, 255),
     "patch": (255, 255, 255),
+    "hole": (255, 255, 255),
     "box": (205, 150, 255),
     "primary cut": (230, 60, 60),
     "donor cut": (60, 130, 255),
@@ -49,6 +50,7 @@ MEANINGS = {
     "ignored": "still shows: to be ignored",
     "donor": "from the donor",
     "patch": "patch, and its source",
+    "hole": "hole",
     "box": "of the mix",
     "primary cut": "seam cuts a primary object",
     "donor cut": "seam cuts a donor object",
@@ -144,7 +146,10 @@ def draw_legend(names: Sequence[str], width: int, note: str = "") -> NDArray[np.
     for name, x, y in places:
         draw.rectangle((x, y + 8, x + 30, y + 26), fill=(90, 98, 120))
         outline(
-            canvas, np.array([x + 4, y + 11, x + 27, y + 24]), name, name in ("dropped", "patch")
+            canvas,
+            np.array([x + 4, y + 11, x + 27, y + 24]),
+            name,
+            name in ("dropped", "patch", "hole"),
         )
         draw.text((x + 38, y + 7), MEANINGS[name], fill=(40, 44, 60), font=font)
     if note:

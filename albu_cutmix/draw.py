@@ -29,7 +29,7 @@ from albu_cutmix.record import MixRecord
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Group", "draw_groups", "draw_mix", "draw_source"]
+__all__ = ["Group", "draw_groups", "draw_mix", "draw_source", "name_patch"]
 
 
 class Group(NamedTuple):
@@ -97,7 +97,7 @@ def draw_mix(
         return picture
     note = f"lam {record.lam:.3f}" if record.applied else f"not applied: {record.reason or 'none'}"
     used = {group.fate for group in groups if len(group.bboxes) or len(group.points)}
-    used |= {"patch"} if _outlined(record) and seam is None else set()
+    used |= {name_patch(record)} if _outlined(record) and seam is None else set()
     used |= set() if seam is None else set(seam_names(seam))
     order = [name for name in COLORS if name in used]
     return np.vstack([picture, draw_legend(order, picture.shape[1], note)])
@@ -201,6 +201,11 @@ def _scale(image: NDArray[np.uint8], min_side: int) -> int:
 def _outlined(record: MixRecord) -> list[Rect]:
     """Return the patches that are outlined: a blend is the whole image."""
     return record.used if record.blend == 1.0 else []
+
+
+def name_patch(record: MixRecord) -> str:
+    """Return the key of `canvas.COLORS` of a record's patches."""
+    return "hole" if record.kind == "cutout" else "patch"
 
 
 def draw_source(

@@ -24,8 +24,8 @@ class UltralyticsMix:
     in `build_dataset` of your trainer. Boxes are clipped to the picture, those of no area go.
 
     Args:
-        mix: A `CutMix`, or a container of Albumentations with one. Its pool gives classes as
-            numbers, and images as Ultralytics reads them: `yolo_pool("data.yaml", color="bgr")`.
+        mix: A mix, or a container of Albumentations with one. Its pool gives classes as numbers,
+            and images as Ultralytics reads them: `yolo_pool("data.yaml", color="bgr")`.
         field: Label field of the pool's boxes.
         drop_segments: Whether outlines of objects may go: True where labels are polygons and the
             task is "detect", which reads none.
@@ -38,7 +38,7 @@ class UltralyticsMix:
         self.record_keys = [one.record_key for one in find_mixes(mix)]
         if not self.record_keys:
             raise InvalidArgumentError(
-                f"UltralyticsMix takes a CutMix, or a container with one, got {type(mix).__name__}."
+                f"UltralyticsMix takes a mix, or a container with one, got {type(mix).__name__}."
             )
         self.field, self.drop_segments = field, drop_segments
         self.pipeline = A.Compose(

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from albu_cutmix.canvas import COLORS, draw_legend, seam_names
-from albu_cutmix.draw import draw_groups, draw_source
+from albu_cutmix.draw import draw_groups, draw_source, name_patch
 from albu_cutmix.limits import SafetyFlag
 from albu_cutmix.report.bench import Bench
 from albu_cutmix.report.gallery import group_objects
@@ -86,7 +86,7 @@ def _lay_out(
         draw.text((x, 3), name, INK, ImageFont.load_default(18))
         canvas.paste(picture, (x, TEXT))
     used = {one["fate"] for one in seen.primary} | ({"donor"} if seen.donor else set())
-    used |= {"patch"} if seen.record.applied else set()
+    used |= {name_patch(seen.record)} if seen.record.applied else set()
     used |= set() if seam is None else set(seam_names(seam))
     legend = draw_legend([name for name in COLORS if name in used], width, _note(seen.record))
     return Image.fromarray(np.vstack([np.asarray(canvas), legend]))

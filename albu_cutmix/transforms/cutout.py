@@ -186,8 +186,8 @@ class Cutout(Mix):
             blank("image", "image"),
             None if data.get("mask") is None else blank("mask", "mask"),
             self._blank_masks(data.get("masks"), size),
-            np.zeros((0, 4)),
-            np.zeros((0, 2)),
+            None if data.get("bboxes") is None else np.zeros((0, 4)),
+            None if data.get("keypoints") is None else np.zeros((0, 2)),
             id="a hole",
             aliases={
                 key: blank(key, kind)

@@ -7,6 +7,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import audit
 import batches
 import cv2
+import family
 import instances
 import placement
 import pools
@@ -17,6 +18,6 @@ if __name__ == "__main__":
     cv2.setNumThreads(1)
     print("| what | bound | figure | |\n|---|---|---|---|")
     tables = (*transform.rows(), instances.instances(), safety.rows(), *placement.rows())
-    for rows in (*tables, pools.rows(), audit.rows(), batches.rows()):
+    for rows in (*tables, family.rows(), pools.rows(), audit.rows(), batches.rows()):
         for line in rows:
             print(line, flush=True)
