@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FillRule"]
 
 WORDS = ("mean", "noise")
+LARGEST = sys.float_info.max  # NaN, infinities and longer whole numbers are none
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class FillRule:
             good = self.fill in WORDS
         else:
             values = self.fill if isinstance(self.fill, (tuple, list)) else (self.fill,)
-            good = bool(values) and all(is_number(one) and np.isfinite(one) for one in values)
+            good = bool(values) and all(is_number(one) and abs(one) <= LARGEST for one in values)
         if not good:
             raise InvalidArgumentError(
                 f"fill must be a number, a tuple of one number per channel, 'mean' or 'noise', got "

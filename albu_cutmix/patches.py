@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -46,7 +47,7 @@ class PatchRule:
         """Check every argument once."""
         check_choice("placement", self.placement, self.placements)
         check_choice("fit", self.fit, self.fits)
-        if not (is_number(self.alpha) and 0 < self.alpha < float("inf")):
+        if not (is_number(self.alpha) and 0 < self.alpha <= sys.float_info.max):
             raise InvalidArgumentError(f"alpha must be a number > 0, got {self.alpha!r}.")
         if self.area_range is not None:
             low, high = check_pair("area_range", self.area_range)

@@ -272,7 +272,7 @@ def test_show_without_the_mix(monkeypatch):
     picture = show(pipeline, sample())
     assert "not applied: it was not called, the pipeline went another way" in told
     assert "donor" not in told
-    assert picture.width == 1308
+    assert picture.width == 876
 
 
 def test_a_card_of_a_mix_that_is_gone(tmp_path):

@@ -81,10 +81,12 @@ class Cutout(Mix):
         UnsafeMixError: In a call, if the mix is unsafe and `on_unsafe` is "raise".
 
     >>> import albumentations as A
-    >>> cut = A.Compose([Cutout(fill="mean", area_range=(0.25, 0.25), p=1.0)], seed=1)
+    >>> import numpy as np
+    >>> quarter = {"area_range": (0.25, 0.25), "ratio_range": (1, 1)}
+    >>> cut = A.Compose([Cutout(fill=0, **quarter, p=1.0)], seed=1)
     >>> out = cut(image=np.full((8, 8, 3), 7, np.uint8))
     >>> int(out["image"].sum()), float(out["mix"].lam)
-    (1344, 0.75)
+    (1008, 0.75)
     """
 
     kind = "cutout"

@@ -85,6 +85,7 @@ class MixUp(PooledMix):
         UnsafeMixError: In a call, if the mix is unsafe and `on_unsafe` is "raise".
 
     >>> import albumentations as A
+    >>> import numpy as np
     >>> donors = [{"image": np.full((8, 8, 3), 255, np.uint8), "label": 1}]
     >>> mix = A.Compose([MixUp(donors, classes=2, p=1.0)], seed=1)
     >>> out = mix(image=np.zeros((8, 8, 3), np.uint8), label=0)
