@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from albu_cutmix.errors import InvalidArgumentError
 
-__all__ = ["check_choice", "check_pair", "is_number", "is_whole"]
+__all__ = ["check_choice", "check_pair", "is_finite", "is_number", "is_whole"]
 
 
 def is_number(value: Any) -> bool:
     """Return whether a value is a number, a bool being none."""
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def is_finite(value: Any) -> bool:
+    """Return whether a value is a number that float64 can hold."""
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond it
+        return False
 
 
 def is_whole(value: Any) -> bool:

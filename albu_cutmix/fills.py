@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from albu_cutmix.arguments import is_number
+from albu_cutmix.arguments import is_finite
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["FillRule"]
 
 WORDS = ("mean", "noise")
-LARGEST = sys.float_info.max  # NaN, infinities and longer whole numbers are none
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class FillRule:
             good = self.fill in WORDS
         else:
             values = self.fill if isinstance(self.fill, (tuple, list)) else (self.fill,)
-            good = bool(values) and all(is_number(one) and abs(one) <= LARGEST for one in values)
+            good = bool(values) and all(map(is_finite, values))
         if not good:
             raise InvalidArgumentError(
                 f"fill must be a number, a tuple of one number per channel, 'mean' or 'noise', got "

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from albu_cutmix import geometry, search
-from albu_cutmix.arguments import check_choice, check_pair, is_number, is_whole
+from albu_cutmix.arguments import check_choice, check_pair, is_finite, is_whole
 from albu_cutmix.blends import round_blend
 from albu_cutmix.errors import InvalidArgumentError
 from albu_cutmix.geometry import PatchDraw, Rect
@@ -47,7 +46,7 @@ class PatchRule:
         """Check every argument once."""
         check_choice("placement", self.placement, self.placements)
         check_choice("fit", self.fit, self.fits)
-        if not (is_number(self.alpha) and 0 < self.alpha <= sys.float_info.max):
+        if not (is_finite(self.alpha) and self.alpha > 0):
             raise InvalidArgumentError(f"alpha must be a number > 0, got {self.alpha!r}.")
         if self.area_range is not None:
             low, high = check_pair("area_range", self.area_range)

@@ -193,7 +193,7 @@ def make_plan(
         draw = geometry.draw_patch(rng, rule.alpha)
         blend = rule.blend(draw)
         donor = donors.fetch(index, seed)
-        _check_size(donor, index, shape, rule.fit)
+        _check_size(donor, index, shape, rule)
         if outlines is not None and taken is not None and rule.placement == "objects":
             rects = outlines.donor(donor, name_donor(donor, index))
             found = _place_objects(draw, shape, donor.shape, rects, rule, taken)
@@ -245,12 +245,13 @@ def _draw_seed(rng: np.random.Generator) -> int:
     return int(rng.integers(SEEDS))
 
 
-def _check_size(donor: Donor, index: int, shape: tuple[int, int], fit: str) -> None:
-    if fit == "error" and donor.shape != shape:
+def _check_size(donor: Donor, index: int, shape: tuple[int, int], rule: PatchRule) -> None:
+    if rule.fit == "error" and donor.shape != shape:
+        *others, last = (repr(fit) for fit in rule.fits if fit != "error")
         raise InvalidSampleError(
             f"donor {donor.id or index!r} has size {donor.shape}, the primary {shape} (height, "
             "width), and fit='error' asks for equal sizes. Resize the donor, or use "
-            "fit='cover', 'stretch', 'crop' or 'whole'."
+            f"fit={', '.join(others)} or {last}."
         )
 
 

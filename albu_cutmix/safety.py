@@ -108,7 +108,8 @@ def assess(
         return Safety(bare, [], plan.weights, [NONE] * (1 + len(plan.pastes)), NONE)
     edges = find_edges(plan)
     theirs = None if mask is None else [whole_mask(mask, paste) for paste in plan.pastes]
-    if mask is not None and theirs is not None:
+    ignored = not plan.has_donors and rule.ignore_index is not None  # holes teach nothing
+    if mask is not None and theirs is not None and not ignored:
         mark_jumps(edges, [mask, *theirs])
     shapes = find_shapes(plan, verdict, mask, theirs, rule.background)
     weights, seen, lam_object = plan.weights, None, -1.0

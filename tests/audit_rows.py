@@ -48,6 +48,7 @@ def make_row(rng: np.random.Generator, number: int, targets: list[str]) -> dict:
         "patches": [[x, y, x + w, y + h]],
         "owned_px": [w * h if applied else 0],
         "lam": 1 - w * h / (width * height),
+        "blend": 1.0,
         "lam_object": float(rng.random()),
         "least_visibility": float(rng.random()),
         "remnant_px": int(rng.integers(0, 9)),

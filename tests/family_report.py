@@ -94,7 +94,7 @@ def _there(piece: Piece, here: Pixel, there: Pixel) -> tuple[Pixel, Pixel | None
 def pair_bits(
     mix: Mix, pair: Pair, objects: Sequence[Sequence[Pixels]], mask: np.ndarray | None
 ) -> int:
-    """What goes wrong at one pair; `mask` is the semantic one of the output."""
+    """What goes wrong at one pair; `mask` is the semantic one of the output, None for no jumps."""
     bits = SEAM
     for slot, here, there in (
         (pair.top, pair.upper, pair.lower),
@@ -301,7 +301,8 @@ def measure(mix: Mix, asked: Asked, judged: Sequence[Sequence[Fate]] | None = No
         grown = grown if object_kind(mix.primary, asked) == "boxes" else SNAP
         objects = side_objects(mix, asked, grown)
         shown = shown_objects(mix, objects)
-        bits = [pair_bits(mix, pair, objects, mask) for pair in pairs]
+        taught = mask if mix.kind != "cutout" or asked.ignore_index is None else None
+        bits = [pair_bits(mix, pair, objects, taught) for pair in pairs]
         cut = sum(bool(value & (PRIMARY_CUT | DONOR_CUT)) for value in bits)
         counts = (len(pairs), cut, sum(bool(value & LABEL_JUMP) for value in bits))
         shares = object_shares(mix, shown, len(frozenset().union(*objects[0])))

@@ -197,6 +197,31 @@ def test_pairs(kind):
     assert (out["label"], out["label_donor"]) == (0, 0 if kind == "cutout" else 1)
 
 
+def test_ignored_holes_do_not_jump():
+    """A hole of `ignore_index` teaches nothing: no pair jumps there, and the mix is not refused."""
+    mask = np.ones((11, 17), np.uint8)
+    for index, jumps in ((None, True), (255, False)):
+        cut = Cutout(ignore_index=index, limits={"seam_on_object": None}, seam_key="seam", p=1.0)
+        out = A.Compose([cut], seed=1)(image=RGB, mask=mask)
+        assert (out["mix"].seam_jump_px > 0) == jumps
+        assert bool((out["seam"] & 8).any()) == jumps
+        assert bool(out["mix"].flags) == jumps
+
+
+@pytest.mark.parametrize(("alpha", "told"), [(0.05, True), (1000, False)])
+def test_an_audit_tells_of_faint_sides(alpha, told):
+    """No rate judges the weights of a blend, so the report says how many are near 0 or 1."""
+    report = audit(MixUp(POOL, alpha=alpha, classes=2, p=1.0), POOL, n=20, sweep=False)
+    assert ("one side weighs less than 10 %" in report._repr_html_()) == told
+
+
+def test_where_patches_lie_is_their_union():
+    """The heat map of an audit counts each pixel once, however many patches lie on it."""
+    mix = CutMix(POOL, num_patches=6, classes=2, area_range=(0.5, 0.9), p=1.0)
+    report = audit(mix, POOL, n=20, sweep=False)
+    assert 0.9 < np.max(report.figures.series()["patch_heat"]["values"]) <= 1.0 + 1e-9
+
+
 # Bad arguments and calls -------------------------------------------------------------------------
 
 
@@ -276,7 +301,7 @@ RGB = np.zeros((11, 17, 3), np.uint8)
             {"masks": [RGB[..., 0], RGB[..., 1]]},
             "ignore_index=999 must be a value that mask can hold",
         ),
-        (MixUp([Donor(RGB[:5])], fit="error", p=1), {}, "and fit='error' asks for equal sizes."),
+        (MixUp([Donor(RGB[:5])], fit="error", p=1), {}, "use fit='cover', 'stretch' or 'crop'."),
         (MixUp([Donor(RGB)], p=1), {"mask": RGB[..., 0]}, "the primary has a mask, donor 0 has"),
         (MixUp([Donor(RGB[..., :1])], p=1), {}, "must have equal channels"),
     ],
@@ -285,6 +310,21 @@ def test_calls_that_cannot_be_mixed(mix, call, words):
     """Nothing is cast, clipped or dropped in silence."""
     with pytest.raises(InvalidSampleError, match=re.escape(words)):
         A.Compose([mix])(image=RGB, **call)
+
+
+def test_a_seam_map_that_depends_on_the_draw_is_an_error():
+    """What a container may leave out must be announced."""
+    run = A.Compose([MixTargets(), A.OneOf([CutMix(POOL, seam_key="seam")], p=1.0)])
+    with pytest.raises(InvalidSampleError, match=re.escape("Use MixTargets(seam_key='seam').")):
+        run(image=numbers(0))
+
+
+def test_an_audit_of_a_one_of_says_how():
+    """Mixes of one record key cannot be told apart by it: the message does not ask for that."""
+    run = A.Compose([A.OneOf([CutMix(POOL, classes=2), MixUp(POOL, classes=2)], p=1.0)])
+    words = "looks at one mix, got 2 in Compose. Give each by itself, in a pipeline without the"
+    with pytest.raises(InvalidArgumentError, match=re.escape(words)):
+        audit(run, POOL, n=5)
 
 
 def test_a_damaged_record_is_refused():

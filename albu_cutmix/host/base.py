@@ -241,7 +241,7 @@ class MixTransform(SavedSettings, Hooks, DualTransform):  # type: ignore[misc]
         """Raise where an earlier mix of the pipeline used the same record or label."""
         record = data.get(self.record_key)
         if record is not None and getattr(record, "kind", "") == "none":
-            self._check_slots(record)
+            self._check_announced(record, data)
         elif record is not None:
             raise InvalidSampleError(
                 f"the call already holds a record under {self.record_key!r}. Two mixes that can "
@@ -253,13 +253,19 @@ class MixTransform(SavedSettings, Hooks, DualTransform):  # type: ignore[misc]
                 "second time. Use label_mode='soft' in every mix of the pipeline."
             )
 
-    def _check_slots(self, record: MixRecord) -> None:
-        """Raise where an empty record announces fewer patches than there can be."""
+    def _check_announced(self, record: MixRecord, data: Mapping[str, Any]) -> None:
+        """Raise where `MixTargets` announces fewer patches than there can be, or no seam map."""
         if len(record.donors) < self.most_patches:
             raise InvalidSampleError(
                 f"the record under {self.record_key!r} has room for {len(record.donors)} patches, "
                 f"got up to {self.most_patches} from {type(self).__name__}: its shape would "
                 f"depend on the draw. Use MixTargets(num_patches={self.most_patches})."
+            )
+        if self.seam_key is not None and data.get(self.seam_key) is None:
+            raise InvalidSampleError(
+                f"the call has an empty record and no seam map under {self.seam_key!r}: whether "
+                f"there is one would depend on the draw. Use MixTargets(seam_key="
+                f"{self.seam_key!r})."
             )
 
     def _is_second(self, data: dict[str, Any], record: Any) -> bool:

@@ -52,7 +52,8 @@ class DatasetPool(BasePool):
         donor = self._to_donor(item)
         if not isinstance(donor, Donor):
             raise InvalidSampleError(
-                f"to_donor must return a Donor, got {type(donor).__name__} for item {index}."
+                f"to_donor must return a Donor, got {type(donor).__name__} for item {index}. Make "
+                "one: Donor(image, mask=..., label=...)."
             )
         return donor
 

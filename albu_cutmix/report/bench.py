@@ -208,9 +208,11 @@ def find_mix(transform: Any, record_key: str | None) -> MixTransform:
             f"none{which} in {type(transform).__name__}."
         )
     keys = [mix.record_key for mix in mixes]
+    way = f"Name one of them: record_key=..., one of {keys!r}."
+    if len(set(keys)) < len(keys):  # as those of a OneOf
+        way = f"Give each by itself, in a pipeline without the others: all are {keys[0]!r}."
     raise InvalidArgumentError(
-        f"an audit looks at one mix, got {len(mixes)}{which} in {type(transform).__name__}. Name "
-        f"one of them: record_key=..., one of {keys!r}."
+        f"an audit looks at one mix, got {len(mixes)}{which} in {type(transform).__name__}. {way}"
     )
 
 

@@ -15,12 +15,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from albu_cutmix.fates import EPS
+from albu_cutmix.geometry import Rect, minus
 from albu_cutmix.limits import SafetyFlag, SafetyLimits
 from albu_cutmix.report.heat import Heat
 from albu_cutmix.report.intervals import wilson
 from albu_cutmix.report.verdict import judge
 
-__all__ = ["SIZES", "Figures", "summarise"]
+__all__ = ["FAINT", "SIZES", "Figures", "summarise"]
 
 SIZES = ("small", "medium", "large")
 _SIZE_EDGES = (32**2, 96**2)  # pixels; COCO's
@@ -28,6 +29,7 @@ _EDGES = [k / 20 for k in range(21)]
 _SHARE_BINS = 100  # of the patch's share; shown ten by ten
 _DECADES, _PER_DECADE = 8, 50  # of the object's share of its image: its median within 2.3 %
 MOST_POINTS = 2000
+FAINT = 0.1  # of the weight in a blend: below it objects can hardly be seen
 
 #: The limit that switches each rate on: what a mix never flags is not judged either.
 _LIMITS = {
@@ -101,6 +103,7 @@ class Figures:
         self.shapes: Counter[tuple[int, int]] = Counter()  # (height, width) of the primaries
         self.bare = 0  # applied mixes of primaries with boxes or masks asked for, and none there
         self.failed = self.made = self.applied = 0
+        self.faint = 0  # blends in which one side weighs less than `FAINT`
         self._patch_share = 0.0
         self._targets: Counter[str] = Counter()
         self._flags: Counter[int] = Counter()
@@ -127,14 +130,16 @@ class Figures:
         self.applied += 1
         self.shapes[height, width] += 1
         self._flags[record["flags"]] += 1
+        self.faint += record["blend"] < 1 and abs(record["blend"] - 0.5) > 0.5 - FAINT
         owned = sum(record["owned_px"])
         self._patch_share += owned / (height * width)
         if record["lam_object"] >= 0 and len(self._weights) < MOST_POINTS:
             self._weights.append(1.0 if self._weight is None else record[self._weight])
             self._shares.append(record["lam_object"])
-        for patch, pixels in zip(record["patches"], record["owned_px"], strict=True):
-            if pixels:
-                self._patches.add(patch, (height, width))
+        patches = [Rect(*patch) for patch in record["patches"]]
+        for k, pixels in enumerate(record["owned_px"]):
+            for part in minus(patches[k], patches[k + 1 :]) if pixels else ():
+                self._patches.add(part, (height, width))
         self._add_primary(row["primary"], owned, (height, width))
         for other in row["donor"]:
             self._gained[other["class"], other["fate"] != "dropped", other["sliver"]] += 1
@@ -179,6 +184,11 @@ class Figures:
         return self._targets[target] > 0
 
     @property
+    def has_objects(self) -> bool:
+        """Whether a sample held boxes or instance masks."""
+        return self.has("bboxes") or self.has("masks")
+
+    @property
     def median_object(self) -> float | None:
         """The median object's share of its image, within 2.3 %; None without objects."""
         middle, seen = sum(self._object_shares) / 2, 0
@@ -207,9 +217,9 @@ class Figures:
 
     def _speaks(self, key: str) -> bool:
         """Whether the samples hold what a flag speaks of."""
-        rows = self.has("bboxes") or self.has("masks")
-        shapes = rows or self.has("mask")
-        need = {"remnants": rows, "seam_on_object": shapes, "label_jump": self.has("mask")}
+        shapes = self.has_objects or self.has("mask")
+        need = {"remnants": self.has_objects, "seam_on_object": shapes}
+        need["label_jump"] = self.has("mask")
         return need.get(key, shapes and self.has("label"))
 
     @staticmethod

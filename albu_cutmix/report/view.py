@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from albu_cutmix.report.cells import SPACE
-from albu_cutmix.report.figures import SIZES
+from albu_cutmix.report.figures import FAINT, SIZES
 from albu_cutmix.report.verdict import LEVELS, RATES, judge, level_of, limits_of, percent, warn
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def build_view(report: AuditReport) -> dict[str, Any]:
             ],
         },
         "facts": [{"label": label, "value": _unbroken(value)} for label, value in _facts(report)],
-        "warning": _unbroken(warn(summary)),
+        "warning": _unbroken(_warn(report)),
         "rates": list(_rates(report)),
         "tables": [table for table in _tables(report) if table["rows"]],
         "series": report.figures.series(),
@@ -66,6 +66,18 @@ def _unbroken(text: str) -> str:
 def _name(report: AuditReport) -> str:
     """Return the name of the mix."""
     return str(report.policy["transform"]).rpartition(".")[2]
+
+
+def _warn(report: AuditReport) -> str:
+    """Return what the figures do not say, "" for nothing."""
+    figures, text = report.figures, warn(report.summary)
+    if not (figures.faint and figures.has_objects):
+        return text
+    share = percent(figures.faint / figures.applied)
+    return (
+        f"{text} In {share} of the blends one side weighs less than {percent(FAINT)}: its objects "
+        "can hardly be seen, and stay. No rate judges this; a greater alpha avoids it."
+    ).strip()
 
 
 def _mixes(report: AuditReport) -> str:
@@ -181,8 +193,8 @@ def _lines(report: AuditReport) -> Iterator[str]:
         f"{_mixes(report)} under seed {summary['seed']}: applied in {percent(summary['applied'])} "
         f"of the calls (p {percent(summary['expected'])})."
     )
-    if warn(summary):
-        yield warn(summary)
+    if _warn(report):
+        yield _warn(report)
     yield from (reason.text for reason in judge(summary).reasons)
     for found in report.findings:
         example = f" Such as: {found['examples'][0]}" if found["examples"] else ""

@@ -62,7 +62,8 @@ class Cutout(Mix):
         background: Value or values of `mask` that are no object; the first of them fills holes.
         seam_key: See `CutMix`; the seam is the border of the holes.
         seam_width: See `CutMix`.
-        ignore_index: Fills the holes of `mask` in place of the background.
+        ignore_index: Fills the holes of `mask` in place of the background. Values do not jump
+            at their seam then: what is ignored teaches nothing.
         limits: See `CutMix`.
         on_unsafe: See `CutMix`.
         schedule: See `CutMix`.
