@@ -77,7 +77,9 @@ class Chances(SharedArrays):
             index = _find(self._ends, rng.random() * self._ends[-1])
             if index not in others:
                 return index
-        left = np.diff(self._ends, prepend=0.0)  # those that are left have little of the weight
+        # Those that are left have little of the weight: it drowns in one sum, not in both.
+        left = np.diff(self._ends, prepend=0.0)
+        np.maximum(left, np.diff(self._rests, prepend=0.0)[::-1], out=left)
         left[list(others)] = 0.0
         ends = np.cumsum(left)
         return _find(ends, rng.random() * ends[-1]) if ends[-1] > 0 else None

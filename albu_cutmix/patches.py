@@ -22,6 +22,7 @@ PLACEMENTS = ("inside", "paper", "avoid", "objects")
 FITS = ("cover", "stretch", "crop", "whole", "error")
 RATIO_RANGE = (0.5, 2.0)
 AREA_RANGE = (0.02, 0.33)
+MOST_PATCHES = 100  # each is compared with all others
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,10 @@ class PatchRule:
                 "(1, 1) is the image's own aspect."
             )
         least, most = self.counts
-        if not (is_whole(least) and is_whole(most) and 1 <= least <= most):
+        if not (is_whole(least) and is_whole(most) and 1 <= least <= most <= MOST_PATCHES):
             raise InvalidArgumentError(
-                f"num_patches must be a whole number >= 1, or two of them (least, greatest), got "
-                f"{self.num_patches!r}."
+                "num_patches must be a whole number >= 1, or two of them (least, greatest), and "
+                f"at most {MOST_PATCHES}, got {self.num_patches!r}."
             )
         self._check_together()
 

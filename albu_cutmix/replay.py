@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from albu_cutmix.blends import round_blend
 from albu_cutmix.errors import InvalidArgumentError, InvalidSampleError
 from albu_cutmix.geometry import Rect
 from albu_cutmix.host.base import MixTransform
@@ -75,8 +76,10 @@ def replay(
             f"the record speaks of a primary of {record.shape.tolist()} (height, width), got an "
             f"image of {list(shape)}. Give the sample as it entered the mix."
         )
+    if record.applied:
+        _check_kind(record, mix)
     again = copy.deepcopy(mix, {id(mix.pool): None})  # a pool is not copied
-    again.p = 1.0
+    again.p, again.most_patches = 1.0, len(record.donors)  # as `MixTargets` may have announced
     if mix.takes_pool:
         again.pool = pool
     again.script = partial(_rebuild_plan, record, again)
@@ -99,6 +102,22 @@ def _rebuild_plan(record: MixRecord, mix: MixTransform, data: Mapping[str, Any])
     return plan
 
 
+def _check_kind(record: MixRecord, mix: MixTransform) -> None:
+    """Raise for a record of a mix that this one cannot have made."""
+    blends = record.kind == "mixup"
+    whole = [(0, 0, *record.shape.tolist()[::-1])]
+    if blends:
+        good = record.blend == round_blend(record.blend) and record.used == whole
+    else:
+        good = record.blend == 1.0
+    if not good or len(record.used) > mix.most_patches:
+        raise InvalidSampleError(
+            f"a record of {type(mix).__name__} must hold up to {mix.most_patches} patches"
+            f"{', the whole image,' if blends else ''} and a blend {'in (0, 1)' if blends else '1'}"
+            f", got {record.patches.tolist()} and {record.blend!r}. Is the line damaged?"
+        )
+
+
 def _rebuild_paste(
     record: MixRecord, slot: int, mix: MixTransform, data: Mapping[str, Any]
 ) -> Paste:
@@ -110,6 +129,11 @@ def _rebuild_paste(
         raise InvalidSampleError(
             f"the record speaks of donor {number}, got a pool of {count} donors. Give the pool "
             "that the mix drew from."
+        )
+    if (seed >= 0) != mix.takes_seed:
+        raise InvalidSampleError(
+            f"the record speaks of seed {seed}, and pool or fill take "
+            f"{'one' if seed < 0 else 'none'}. Give the pool and the mix that made it."
         )
     source = Rect(*record.sources[slot].tolist())
     paste = mix.remake(data, number, seed, patch, source)

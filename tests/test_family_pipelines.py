@@ -25,6 +25,7 @@ from albu_cutmix import (
     draw_mix,
     replay,
     show,
+    weighted,
 )
 
 BIG = (23, 31)
@@ -121,6 +122,25 @@ def test_one_of_behind_mix_targets():
     assert len({tuple(sorted(out)) for out in seen.values()}) == 1
     assert {out["label"].dtype for out in seen.values()} == {np.dtype(np.float32)}
     assert {out["seam"].dtype for out in seen.values()} == {np.dtype(np.uint8)}
+
+
+def test_a_replay_has_the_slots_of_the_record():
+    """Behind `MixTargets` a record may have more slots than its mix, and replays with them."""
+    run = pipeline(MixTargets(classes=2, num_patches=(1, 4)), MixUp(POOL, classes=2, p=1.0))
+    call = primary(listed=False)
+    out = run(**call)
+    assert replay(out["mix"], call, POOL, run)["mix"] == out["mix"]
+    assert len(out["mix"].donors) == 4
+
+
+def test_small_weights_do_not_drown():
+    """Donors are distinct while the pool allows, however little some of them weigh."""
+    for weights in ([1, 1e-17, 1e-17], [1e20, 1, 1], [1, 1, 1e20]):
+        mix = CutMix(weighted(POOL[:3], np.array(weights)), num_patches=2, classes=2, p=1.0)
+        for _ in range(5):
+            donors = pipeline(mix)(**primary())["mix"].donors.tolist()
+            assert len(set(donors)) == 2
+            assert int(np.argmax(weights)) in donors
 
 
 def test_a_record_without_room_is_an_error():
@@ -230,10 +250,16 @@ def test_where_patches_lie_is_their_union():
     [
         (partial(CutMix, num_patches=0), "num_patches must be a whole number >= 1, or two of them"),
         (partial(CutMix, num_patches=(3, 2)), "num_patches must be a whole number >= 1"),
+        (partial(Cutout, num_patches=10**20), "and at most 100, got 100000000000000000000."),
+        (partial(CutMix, alpha=10**400), "alpha must be a number > 0, got 1000"),
+        (partial(Cutout, fill=10**400), "fill must be a number"),
         (partial(CutMix, num_patches=1.5), "num_patches must be a whole number >= 1"),
         (partial(CutMix, num_patches=(1, 2, 3)), "num_patches must be a pair of numbers"),
         (partial(CutMix, num_patches=(1, 2), label_mode="pair"), "Use label_mode='soft', which"),
-        (partial(MixTargets, num_patches=0), "num_patches must be a whole number >= 1, got 0."),
+        (
+            partial(MixTargets, num_patches=0),
+            "num_patches must be a whole number >= 1, or two of them",
+        ),
         (
             partial(MixUp, fit="whole"),
             "fit must be one of cover, stretch, crop, error, got 'whole'",
@@ -327,10 +353,27 @@ def test_an_audit_of_a_one_of_says_how():
         audit(run, POOL, n=5)
 
 
+ARRAYS = ("donors", "seeds", "donor_shapes", "patches", "sources", "owned_px")
+
+
+def _twice(key: str):
+    """Give a record the slots of an array twice."""
+    return lambda row: row[key] * 2
+
+
 def test_a_damaged_record_is_refused():
     """Holes are no donors, and donors no holes; owned pixels must be those of the patches."""
     cutout, cutmix = Cutout(p=1.0), CutMix(POOL, num_patches=2, p=1.0)
+    mixup, noise = MixUp(POOL, p=1.0), Cutout(fill="noise", p=1.0)
     for mix, damage in (
+        *((mixup, {"blend": blend}) for blend in (-0.5, 0.0, 1.0, 2.0, float("-inf"))),
+        *((cutmix, {"blend": blend}) for blend in (2.0, float("nan"))),
+        (mixup, {"patches": [[0, 0, 5, 5]]}),
+        (noise, {"seeds": [-1]}),
+        (cutout, {"seeds": [1]}),
+        (cutmix, {"seeds": [5, -1]}),
+        (mixup, {key: _twice(key) for key in ARRAYS}),
+        (CutMix(POOL, p=1.0), {key: _twice(key) for key in ARRAYS}),
         (cutmix, {"donors": [-1, 2]}),
         (cutmix, {"owned_px": [5, 5]}),
         (cutmix, {"blend": 0.5}),
@@ -338,7 +381,9 @@ def test_a_damaged_record_is_refused():
         (cutout, {"patches": [[0, 0, 99, 99]]}),
     ):
         record = A.Compose([mix], seed=1)(image=numbers(0))["mix"]
-        line = json.dumps({**json.loads(record.to_json()), **damage})
+        row = json.loads(record.to_json())
+        row |= {key: value(row) if callable(value) else value for key, value in damage.items()}
+        line = json.dumps(row)
         with pytest.raises(InvalidSampleError):
             replay(MixRecord.from_json(line), {"image": numbers(0)}, POOL, mix)
 

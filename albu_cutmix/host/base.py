@@ -58,6 +58,7 @@ class MixTransform(SavedSettings, Hooks, DualTransform):  # type: ignore[misc]
     params: dict[str, Any]
     most_patches = 1
     takes_pool = False
+    takes_seed = False  # whether what fills a patch is made under a seed
     _targets = (Targets.IMAGE, Targets.MASK, *MASKS, Targets.BBOXES, Targets.KEYPOINTS)
     kind = "none"
 

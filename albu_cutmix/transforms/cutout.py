@@ -139,12 +139,13 @@ class Cutout(Mix):
             label_key=label_key, seam_key=seam_key, schedule=schedule, record_key=record_key, p=p,
         )  # fmt: skip
         self._fill = FillRule(fill)
+        self.takes_seed = self._fill.is_noise
         self.fill, self.label_weight = fill, label_weight
 
     def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:
         """Draw the holes of a call."""
         shape, rule = data["image"].shape[:2], self._patch_rule
-        holes = draw_holes(rng, shape, rule, self.outline(data), seeded=self._fill.is_noise)
+        holes = draw_holes(rng, shape, rule, self.outline(data), seeded=self.takes_seed)
         if not holes:
             return MixPlan(shape, reason="no_patch")
         nothing = Rect(0, 0, 0, 0)

@@ -64,6 +64,11 @@ class PooledMix(Mix):
             self.classes = getattr(pool, "classes", None)
             self.label_rule = LabelRule(self.label_mode, self.classes)
 
+    @property
+    def takes_seed(self) -> bool:  # type: ignore[override]
+        """Whether the pool gives each donor under a seed."""
+        return bool(getattr(self._pool, "takes_seed", False))
+
     def donors_of(self, data: Mapping[str, Any]) -> Donors:
         """Return the donors of a call.
 
@@ -90,7 +95,7 @@ class PooledMix(Mix):
             lambda index, seed: self.read_donor(pool, index, seed),
             None if exclude is None else check_pool_index(exclude, count),
             self._chances,
-            bool(getattr(pool, "takes_seed", False)),
+            self.takes_seed,
         )
 
     def remake(

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from albu_cutmix.arguments import is_whole
 from albu_cutmix.errors import InvalidArgumentError
 from albu_cutmix.host.base import MixTransform
 from albu_cutmix.labels import LabelRule
+from albu_cutmix.patches import PatchRule
 from albu_cutmix.plan import MixPlan
 
 __all__ = ["MixTargets"]
@@ -27,7 +27,8 @@ class MixTargets(MixTransform):
         label_key: See `CutMix`.
         label_mode: See `CutMix`.
         seam_key: See `CutMix`; the map is empty.
-        num_patches: The most patches that a mix after it may paste: so many slots has the record.
+        num_patches: The most patches that a mix after it may paste, or its own `num_patches`: so
+            many slots has the record.
         record_key: See `CutMix`.
         p: Always 1.0.
 
@@ -49,21 +50,18 @@ class MixTargets(MixTransform):
         label_key: str = "label",
         label_mode: str = "soft",
         seam_key: str | None = None,
-        num_patches: int = 1,
+        num_patches: int | tuple[int, int] = 1,
         record_key: str = "mix",
         p: float = 1.0,
     ) -> None:
         if p != 1.0:
             raise InvalidArgumentError(f"MixTargets must always run: p must be 1.0, got {p!r}.")
-        if not is_whole(num_patches) or num_patches < 1:
-            raise InvalidArgumentError(
-                f"num_patches must be a whole number >= 1, got {num_patches!r}."
-            )
+        most = PatchRule(num_patches=num_patches).counts[1]
         super().__init__(
             LabelRule(label_mode, classes), label_key, record_key, p, seam_key=seam_key
         )
         self.classes, self.label_mode = classes, label_mode
-        self.num_patches = self.most_patches = num_patches
+        self.num_patches, self.most_patches = num_patches, most
 
     def draw_plan(self, data: dict[str, Any], rng: np.random.Generator) -> MixPlan:  # noqa: ARG002
         """Plan nothing."""
