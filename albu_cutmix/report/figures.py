@@ -102,8 +102,7 @@ class Figures:
         self.reasons: Counter[str] = Counter()  # of mixes that were not applied
         self.shapes: Counter[tuple[int, int]] = Counter()  # (height, width) of the primaries
         self.bare = 0  # applied mixes of primaries with boxes or masks asked for, and none there
-        self.failed = self.made = self.applied = 0
-        self.faint = 0  # blends in which one side weighs less than `FAINT`
+        self.failed = self.made = self.applied = self.faint = 0
         self._patch_share = 0.0
         self._targets: Counter[str] = Counter()
         self._flags: Counter[int] = Counter()
