@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from albu_cutmix.formats import frame_pool
 from albu_cutmix.formats.columns import Column, PackedNumbers, narrow
 
 IMAGES, BOXES = 50_000, 7
+RUNS = 3
 NAME = 26  # letters
 needs_linux = pytest.mark.skipif(not ROLLUP.is_file(), reason="only Linux counts a worker's pages")
 
@@ -57,6 +59,21 @@ def test_pickles_are_small(pool: Any) -> None:
     assert pickle.dumps(pickle.loads(data)) == pickle.dumps(pool) == data
 
 
+def check_growth(run: Callable[[], Iterable[Any]], pool: Any) -> None:
+    """Assert that workers read every row and do not grow by the tables.
+
+    What else a process does at the same time may cost it some megabytes now and then. A copy costs
+    them each time, so that one quiet run of three is enough.
+    """
+    for _ in range(RUNS):
+        found = list(run())
+        assert {boxes for boxes, _, _ in found} == {IMAGES * BOXES}
+        grown = max(after.dirty - before.dirty for _, before, after in found)
+        if grown < bytes_of(pool) / 3:
+            return
+    assert grown < bytes_of(pool) / 3, f"grown in each of {RUNS} runs"
+
+
 @needs_linux
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
@@ -64,9 +81,7 @@ def test_workers_have_no_copy(pool: Any, method: str) -> None:
     """Two workers read every row and grow by less than a third of the tables, or a megabyte."""
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this system cannot {method}")
-    for boxes, before, after in touch_in_workers(pool, method):
-        assert boxes == IMAGES * BOXES
-        assert after.dirty - before.dirty < bytes_of(pool) / 3
+    check_growth(lambda: touch_in_workers(pool, method), pool)
 
 
 @needs_linux
@@ -77,9 +92,7 @@ def test_loader_workers_have_no_copy(pool: Any, method: str) -> None:
     loader = DataLoader(
         Touching(pool), batch_size=None, num_workers=2, multiprocessing_context=method
     )
-    for boxes, before, after in loader:
-        assert boxes == IMAGES * BOXES
-        assert after.dirty - before.dirty < bytes_of(pool) / 3
+    check_growth(lambda: loader, pool)
 
 
 @needs_linux
