@@ -130,11 +130,7 @@ def assess(
     flags |= _over(SafetyFlag.SPLIT, np.count_nonzero(splits), limits.splits)
     flags |= _over(SafetyFlag.SEAM_ON_OBJECT, cut, limits.seam_on_object, pairs)
     flags |= _over(SafetyFlag.LABEL_JUMP, jumps, limits.label_jump, pairs)
-    if seen is not None:
-        ghost = any(weight and not count for weight, count in zip(weights, seen, strict=True))
-        flags |= int(SafetyFlag.GHOST) if ghost and limits.ghosts else 0
-        gap = abs(weights[0] - lam_object) if lam_object >= 0 else 0.0
-        flags |= _over(SafetyFlag.LABEL_NOISE, gap, limits.label_noise)
+    flags |= 0 if seen is None else _judge_label(weights, seen, lam_object, limits)
     metrics = metrics._replace(
         lam_object=lam_object,
         seam_px=pairs,
@@ -143,6 +139,16 @@ def assess(
         flags=int(flags),
     )
     return Safety(metrics, edges, weights, slivers, splits)
+
+
+def _judge_label(
+    weights: Sequence[float], seen: Sequence[float], lam_object: float, limits: SafetyLimits
+) -> int:
+    """Return the flags that a class label raises, by its weights and by what shows of each side."""
+    ghost = any(weight and not count for weight, count in zip(weights, seen, strict=True))
+    gap = abs(weights[0] - lam_object) if lam_object >= 0 else 0.0
+    flags = int(SafetyFlag.GHOST) if ghost and limits.ghosts else 0
+    return flags | _over(SafetyFlag.LABEL_NOISE, gap, limits.label_noise)
 
 
 def _over(flag: SafetyFlag, value: Any, limit: float | None, whole: int = 1) -> int:
